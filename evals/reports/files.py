@@ -10,7 +10,7 @@ import orjson
 
 from evals.db.definition import job_of, kind_of
 from evals.db.images import images_at, source_rows
-from evals.db.snapshot import ReadImage, portions
+from evals.db.snapshot.stored import ReadImage, portions
 from evals.documents.document import encode
 from evals.documents.images import ImageRecord
 from evals.documents.names import BACKGROUND, SPLITS

@@ -16,6 +16,7 @@ from predictions.db.documents import Document
 from predictions.db.task_pages import with_children
 from predictions.db.tasks import ChosenTasks, tasks_after
 from predictions.db.versions import OneVersion, has_several_versions
+from predictions.exports.sizes import sized
 from predictions.exports.types import coco, masks, tables, voc, yolo
 from predictions.exports.types.archive import Entry, zipped
 from predictions.exports.types.given import given_of
@@ -166,7 +167,10 @@ def _entries(project: Project, wanted: Wanted, tasks: Iterator[dict[str, Any]]) 
     if scheme is None:
         # Its labelling config was changed since it was checked.
         return iter(())
-    pictures: Iterator[Picture] = (picture_of(task, wanted.source, scheme) for task in tasks)
+    pictures: Iterator[Picture] = (
+        picture_of(task, wanted.source, scheme, size)
+        for task, size in sized(tasks, lambda task: task, scheme)
+    )
     if wanted.export_type in {"COCO", "BRUSH_TO_COCO"}:
         return coco.entries(pictures, scheme)
     if wanted.export_type == "BRUSH_TO_PNG":

@@ -18,6 +18,10 @@ from predictions_api.http.storable import Refused, encodes, finite_number
 
 Clause = tuple[str, list[Any]]
 PREFIXES = ("filter:", "tasks:")
+# What a task that counts an annotation has.
+ANNOTATED = (
+    "EXISTS (SELECT 1 FROM predictions_annotation a WHERE a.task_id = t.id AND NOT a.was_cancelled)"
+)
 HAS_GT = (
     "EXISTS (SELECT 1 FROM predictions_annotation a WHERE a.task_id = t.id AND a.ground_truth"
     " AND NOT a.was_cancelled)"

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from rest_framework.exceptions import ValidationError
 
 from predictions.models import Project
+from predictions_api.http.parameters import ordered
 from prompts.api.parameters import SubsetParameters
 from prompts.db import queries, subsets
 from prompts.db.subset_tasks import RUNS_OF_PROMPT, TASKS_OF_RUN, SubsetFilter
@@ -21,11 +22,6 @@ TASK_ORDERINGS = {
 }
 
 
-def ordered(rows: QuerySet[Any], ordering: str | None) -> QuerySet[Any]:
-    """By a name or `-` and a name; as they are for None."""
-    return rows if ordering is None else rows.order_by(ordering, "id")
-
-
 def runs(rows: QuerySet[ModelRun], asked: Mapping[str, Any]) -> QuerySet[ModelRun]:
     """Runs of a project, a subset or a prompt, newest first."""
     if asked["project"] is not None:
@@ -37,10 +33,15 @@ def runs(rows: QuerySet[ModelRun], asked: Mapping[str, Any]) -> QuerySet[ModelRu
     return ordered(rows.order_by("-id"), asked["ordering"])
 
 
-# A class that stands anywhere in the regions of a result, of one control if it is named.
+# A class that regions of a result have, of one control if it is named. What else a value holds is
+# none: the text of a span may be called as a class is.
 HAS_CLASS = "jsonb_path_exists({result}, %s::jsonpath, jsonb_build_object('class', %s::text{more}))"
-ANY_CONTROL = "$[*].value.*[*] ? (@ == $class)"
-ONE_CONTROL = "$[*] ? (@.from_name == $name).value.*[*] ? (@ == $class)"
+CLASSES = (
+    '.value ? (@.type() == "object").keyvalue()'
+    ' ? (@.key like_regex "^(choices|taxonomy|selected|.*labels)$").value[*] ? (@ == $class)'
+)
+ANY_CONTROL = f"$[*]{CLASSES}"
+ONE_CONTROL = f"$[*] ? (@.from_name == $name){CLASSES}"
 
 
 def _has_class(result: str, label: str, name: str | None) -> subsets.Clause:
@@ -110,8 +111,7 @@ def failures(asked: Mapping[str, Any]) -> dict[str, int]:
 
 
 def compatible_projects(asked: Mapping[str, Any], *, workspace_id: int) -> QuerySet[Any]:
-    """Projects a prompt can be for. `state`, `workspaces` and `source_interface_id` name things
-    that do not exist here and exclude nothing; nothing is archived."""
+    """Projects a prompt can be for; nothing is archived."""
     rows = Project.objects.filter(
         pk__in=queries.compatible_project_ids(workspace_id, asked["project_type"])
     ).select_related("created_by")

@@ -222,8 +222,7 @@ class RunMeasuresViewSet(RunRows):
                 task_ids = values.get("task_ids", [])
             case "regressions":
                 baseline = self._baseline(run, values.get("baseline"))
-                worse = queries.regressions(run, baseline.pk)["tasks"]
-                task_ids = [change["task"] for change in worse]
+                task_ids = queries.regressed_task_ids(run, baseline.pk)
             case mode:
                 task_ids = queries.task_ids_to_re_evaluate(run.pk, mode)
         again = start.again(run, task_ids, self.access())

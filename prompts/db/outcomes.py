@@ -65,7 +65,7 @@ def write(
     earlier = _take_back(run_id, run, failed) if failed else {}
     prediction_ids = _predict(run_id, run, predictions) if predictions else {}
     failed_ids = _fail(run_id, run, failures) if failures else {}
-    measured = [_with_earlier(outcome, earlier.get(outcome.task_id)) for outcome in outcomes]
+    measured = [with_earlier(outcome, earlier.get(outcome.task_id)) for outcome in outcomes]
     _measure(run_id, run, measured, prediction_ids, failed_ids)
     agreements = _agreements(predictions, project_id=run.project_id)
     if agreements:
@@ -107,7 +107,12 @@ def _take_back(run_id: int, run: LockedRun, task_ids: Sequence[int]) -> dict[int
     return {task_id: Took(*took) for task_id, *took in rows}
 
 
-def _with_earlier(outcome: Outcome, earlier: Took | None) -> Outcome:
+def taken_by(outcome: Outcome) -> Took:
+    """What an outcome took."""
+    return Took(*(getattr(outcome, name) for name in Took._fields))
+
+
+def with_earlier(outcome: Outcome, earlier: Took | None) -> Outcome:
     """The outcome, with what an earlier try on its task took added to its tokens and cost."""
     if earlier is None:
         return outcome

@@ -150,11 +150,21 @@ def failures(clauses: dict[str, int], *, workspace_id: int, limit: int) -> list[
     return [dict(zip(keys, row, strict=True)) for row in rows]
 
 
-def failure_counts(run_id: int) -> dict[str, int]:
-    """How many of a run's tasks failed, by error type, most frequent first."""
-    failed = in_slot(FailedPrediction.objects.filter(model_run_id=run_id), items.slot_of(run_id))
+#: So many types of failure are told by name; the rest of a run's failures are of this one.
+MAX_TYPES = 100
+OTHERS = "others"
+
+
+def failure_counts(run: ModelRun) -> dict[str, int]:
+    """How many of a run's tasks failed, by error type, most frequent first. They are as many as
+    `total_failed`: those of rarer types, and of tasks that were deleted since, are `others`.
+    """
+    failed = in_slot(FailedPrediction.objects.filter(model_run=run), items.slot_of(run.pk))
     counted = failed.order_by().values_list("error_type").annotate(n=Count("pk"))
-    return dict(counted.order_by("-n", "error_type")[:100])
+    found = dict(counted.order_by("-n", "error_type")[:MAX_TYPES])
+    if (rest := run.total_failed - sum(found.values())) > 0:
+        found[OTHERS] = found.get(OTHERS, 0) + rest
+    return found
 
 
 def subset_counts(project_id: int, *, sample_size: int) -> dict[str, int]:
@@ -270,13 +280,25 @@ ORDER BY n.task_id
 """
 
 
+def _changes(run: ModelRun, baseline_id: int) -> list[tuple[int, float, float]]:
+    """(task id, agreement before, after) of the tasks with ground truth that both runs have run."""
+    params = [baseline_id, run.pk, run.project_id]
+    rows = fetch_all(REGRESSIONS_SQL, params, slot=slots.of_project(run.project_id))
+    return [(task_id, before, after) for task_id, before, after in rows]
+
+
+def regressed_task_ids(run: ModelRun, baseline_id: int) -> list[int]:
+    """All tasks that agree less with their ground truth than in an earlier run."""
+    return [task for task, before, after in _changes(run, baseline_id) if after < before]
+
+
 def regressions(run: ModelRun, baseline_id: int) -> Document:
-    """How a run compares with an earlier one on the tasks with ground truth that both have run.
+    """How a run compares with an earlier one on the tasks with ground truth that both have run;
+    `tasks` are the first thousand of those that are worse.
 
     A task that failed in one of them agrees in nothing there.
     """
-    params = [baseline_id, run.pk, run.project_id]
-    rows = fetch_all(REGRESSIONS_SQL, params, slot=slots.of_project(run.project_id))
+    rows = _changes(run, baseline_id)
     worse = [change for change in rows if change[2] < change[1]]
     better = [change for change in rows if change[2] > change[1]]
     keys = ("task", "before", "after")

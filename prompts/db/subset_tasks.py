@@ -8,6 +8,7 @@ from predictions.db import documents
 from predictions.db.documents import PREDICTION_COLUMNS, Document
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_all, fetch_one
+from prompts.asking.agreement import agreement
 from prompts.db import subsets
 
 # The runs `r` of a project, prompt and workspace; and the tasks of a run and project.
@@ -51,7 +52,7 @@ class SubsetFilter:
 
 # A failure that a later run made good is history.
 SUBSET_TASKS_SQL = f"""
-SELECT t.id, t.data::text, {{gt}}, i.agreement, {{error}}, {PREDICTION_COLUMNS}
+SELECT t.id, t.data::text, {{gt}}, a.result::text, {{error}}, {PREDICTION_COLUMNS}
 FROM predictions_task t
 LEFT JOIN LATERAL (
     SELECT p.* FROM predictions_prediction p JOIN prompts_modelrun r ON r.id = p.model_run_id
@@ -94,14 +95,19 @@ def page(wanted: SubsetFilter, *, limit: int, offset: int) -> list[Document]:
 
 
 def _task(row: tuple[Any, ...], age: Any) -> Document:
-    task_id, data, truth, agreement, error = row[:5]
+    task_id, data, truth, regions, error = row[:5]
+    is_predicted = row[5] is not None
+    # Of what is shown, also where the ground truth was corrected after the run compared it.
+    score = None
+    if is_predicted and truth is not None:
+        score = agreement(orjson.loads(row[6]), orjson.loads(regions))
     return {
         "id": task_id,
         "data": orjson.Fragment(data),
-        "prediction": documents.prediction(row[5:], age) if row[5] is not None else None,
+        "prediction": documents.prediction(row[5:], age) if is_predicted else None,
         "ground_truth": documents.fragment(truth),
         "error": documents.fragment(error),
-        "score": agreement,
+        "score": score,
     }
 
 

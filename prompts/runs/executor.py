@@ -169,7 +169,8 @@ class Executor:
     def _close(self, verdict: str = "", *, at_once: bool = False) -> None:
         """Begins no more requests; `at_once` gives up those in flight, too."""
         self._is_closing = True
-        self._verdict = self._verdict or verdict
+        # Of two the last: it knows what answers in flight have cost.
+        self._verdict = verdict or self._verdict
         for task in self._asking.values() if at_once else ():
             task.cancel()
 
@@ -325,7 +326,11 @@ class Executor:
 
     async def _store(self, batch: list[Outcome]) -> None:
         stored = await self._in_database(
-            outcomes.store_or_fail, self.plan.run_id, batch, owner=self.holder.id
+            outcomes.store_or_fail,
+            self.plan.run_id,
+            batch,
+            owner=self.holder.id,
+            payer_id=self.plan.row.pk,
         )
         self._learn(stored.status)
         if stored.spent:

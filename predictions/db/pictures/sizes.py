@@ -1,6 +1,7 @@
 """How large the images of tasks are: as what was said about them tells it, and as they do."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from predictions.db.places import slots_of_tasks
 from predictions.db.projects import Author
@@ -19,11 +20,12 @@ WHERE s.task_id = ANY(%(tasks)s)
   AND jsonb_typeof(e.region->'original_height') = 'number'
   AND {WIDTH} BETWEEN 1 AND 2147483647 AND {HEIGHT} BETWEEN 1 AND 2147483647
 """
-# Of the first region of the ground truth that counts, else of the newest annotation that tells it.
+# Of the first region of the ground truth that counts, else of the newest annotation that tells it;
+# of none that was skipped, which counts nowhere.
 ANNOTATED_SIZES_SQL = f"""
 SELECT DISTINCT ON (s.task_id) s.task_id, {WIDTH}::int, {HEIGHT}::int
-FROM predictions_annotation s {REGIONS_SQL}
-ORDER BY s.task_id, s.ground_truth AND NOT s.was_cancelled DESC, s.id DESC, e.n
+FROM predictions_annotation s {REGIONS_SQL} AND NOT s.was_cancelled
+ORDER BY s.task_id, s.ground_truth DESC, s.id DESC, e.n
 """  # noqa: S608
 # A model may tell the size that it had the image in.
 PREDICTED_SIZES_SQL = f"""
@@ -48,7 +50,7 @@ FROM unnest(%s::bigint[], %s::text[]) AS k (id, told)
 WHERE t.id = k.id AND jsonb_typeof(t.meta) = 'object' AND NOT t.meta ? 'image_size'
 """
 FIRST_PREDICTED_SIZES_SQL = f"""
-SELECT DISTINCT ON (s.task_id) s.task_id, {WIDTH}::int, {HEIGHT}::int
+SELECT DISTINCT ON (s.task_id) s.task_id, {WIDTH}::float8, {HEIGHT}::float8
 FROM predictions_prediction s {REGIONS_SQL}
 ORDER BY s.task_id, s.id, e.n
 """  # noqa: S608
@@ -79,12 +81,12 @@ def predicted_sizes(task_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
     return _sizes(PREDICTED_SIZES_SQL, task_ids)
 
 
-def first_predicted_sizes(task_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """The same by the first of its predictions that tells one, of whatever version."""
+def first_predicted_sizes(task_ids: Sequence[int]) -> dict[int, tuple[float, float]]:
+    """The same by the first of its predictions that tells one, of whatever version; in full."""
     return _sizes(FIRST_PREDICTED_SIZES_SQL, task_ids)
 
 
-def _sizes(sql: str, task_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+def _sizes(sql: str, task_ids: Sequence[int]) -> dict[int, tuple[Any, Any]]:
     return {
         row[0]: (row[1], row[2])
         for slot, ids in slots_of_tasks(task_ids)

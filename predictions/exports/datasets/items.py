@@ -4,30 +4,24 @@ Of several the newest one, which is the one that evaluations count.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
 from rest_framework.exceptions import ValidationError
 
-from predictions.db.pictures.sizes import first_predicted_sizes
 from predictions.db.task_pages import NamingFacts
 from predictions.db.versions import OneVersion
+from predictions.exports.sizes import sized
 from predictions.exports.types.given import Given, TaskValues, given_of
 from predictions.exports.types.objects import (
     Object,
     Picture,
     Scheme,
     objects_of,
-    picture_of,
-    told_size,
 )
-from predictions.regions.geometry import Size
 
-#: Tasks whose sizes are asked for at once.
-PAGE = 200
 #: What no line of a text file, and no file's name, can hold.
 UNPRINTABLE = dict.fromkeys([*range(32), 127], "_")
 #: A detection without any score is a sure one, as evaluations have it.
@@ -99,39 +93,24 @@ def items(tasks: Iterable[TaskValues], version: OneVersion | None) -> Iterator[I
 def image_items(found: Iterable[Item], scheme: Scheme, facts: NamingFacts) -> Iterator[ImageItem]:
     """With their images. `NotHeld` where two of them would be one file."""
     known: dict[str, int] = {}
-    for item, size in _sized(found, scheme):
+    for item, size in sized(found, lambda one: one.task, scheme):
         task = item.task
-        source = "predictions" if item.given.is_prediction else "annotations"
-        alone = {**task, source: [item.given.document]}
-        picture = replace(picture_of(alone, source, scheme), given=[item.given])
-        if size is not None:
-            picture = replace(picture, told_size=size)
         name = file_name(task, scheme.image.path, facts)
-        one = ImageItem(task, item.given, replace(picture, file_name=name), _id(task, facts))
-        other = known.setdefault(one.stem, task["id"])
-        if other != task["id"]:
-            raise NotHeld(
-                f"Tasks {other} and {task['id']} have images of one name, {one.stem!r:.100}, which"
-                " would be one file. Give them names of their own in meta.image_name."
-            )
+        picture = Picture(task["id"], name, size, [item.given])
+        one = ImageItem(task, item.given, picture, _id(task, facts))
+        refuse_twice(one.stem, one, known)
         yield one
 
 
-def _sized(found: Iterable[Item], scheme: Scheme) -> Iterator[tuple[Item, Size | None]]:
-    """Each prediction of an image whose size no annotation tells with that of its first prediction,
-    of whatever version: so all versions and the ground truth have the image in one size.
-    """
-    rest = iter(found)
-    while page := list(islice(rest, PAGE)):
-        unsized = [
-            one.task["id"]
-            for one in page
-            if one.given.is_prediction
-            and told_size({**one.task, "predictions": []}, scheme) is None
-        ]
-        sizes = first_predicted_sizes(unsized) if unsized else {}
-        for one in page:
-            yield one, sizes.get(one.task["id"])
+def refuse_twice(name: str, item: ImageItem, known: dict[str, int]) -> None:
+    """`NotHeld` where another task has the name; `known` are the tasks by name until now."""
+    task_id = item.task["id"]
+    other = known.setdefault(name, task_id)
+    if other != task_id:
+        raise NotHeld(
+            f"Tasks {other} and {task_id} have images of one name, {name!r:.100}, which"
+            " would be one file. Give them names of their own in meta.image_name."
+        )
 
 
 def _id(task: TaskValues, facts: NamingFacts) -> int | str:

@@ -21,6 +21,7 @@ from predictions.exports.datasets.items import (
     NotHeld,
     kind_of,
     objects_in,
+    refuse_twice,
     score_of,
 )
 from predictions.exports.datasets.splits import Splits
@@ -50,10 +51,13 @@ def _entries(
     numbers = {name: str(number) for number, name in enumerate(scheme.names)}
     # Shares of a width need none, but for what is turned.
     needs_size = task == "obb"
+    known: dict[str, int] = {}
     with Splits() as splits:
         for item in found:
             split = splits.name_of(item)
             image, labels = _paths(item, split)
+            # `images/test/a.jpg` stays where it is, and there lies `a.jpg` of the split test, too.
+            refuse_twice(labels.removesuffix(".txt"), item, known)
             splits.add(split, f"./{image}")
             objects = objects_in(item, scheme, held, needs_size=needs_size)
             if task == "detect" and any(kind_of(one) != BOX for one in objects):

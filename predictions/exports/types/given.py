@@ -79,7 +79,10 @@ def named(stem: str, given: Sequence[Given], *, with_versions: bool) -> Iterator
         if one.is_prediction and with_versions:
             version = UNSAFE.sub("_", one.model_version or "")[:100].strip(".")
             name = f"{stem}__{version or UNVERSIONED}"
-        if (not one.is_prediction and len(given) > 1) or name in taken:
+        if not one.is_prediction and len(given) > 1:
+            name = f"{name}__{one.id}"
+        # A version may be called as another one with a number behind it.
+        while name in taken:
             name = f"{name}__{one.id}"
         taken.add(name)
         yield name, one

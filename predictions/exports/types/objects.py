@@ -1,7 +1,7 @@
 """The objects of a task's image as the files of detectors hold them: class, place, score.
 
-An image has one size: that of the first region of the ground truth with one, then of the other
-annotations, then the task's own, then that of the predictions. Percentages are of the picture,
+An image has one size: that of the first region with one of the ground truth, then of the other
+annotations, then the task's own, then that of the first prediction. Percentages are of the picture,
 whatever size each tells; an image of no known size is taken as 100 x 100, so that pixels are per
 cent.
 """
@@ -169,34 +169,28 @@ class Picture:
         return PurePosixPath(self.file_name).stem
 
 
-def picture_of(task: TaskValues, source: str, scheme: Scheme) -> Picture:
-    """The image of a task."""
+def picture_of(task: TaskValues, source: str, scheme: Scheme, size: Size | None) -> Picture:
+    """The image of a task, in the size that something tells."""
     value: Any = task["data"]
     for step in scheme.image.path:
         value = value.get(step) if isinstance(value, dict) else None
     return Picture(
         task_id=task["id"],
         file_name=plain_name(task["id"], value if isinstance(value, str) else ""),
-        told_size=told_size(task, scheme),
+        told_size=size,
         given=given_of(task, source),
     )
 
 
-def told_size(task: TaskValues, scheme: Scheme) -> Size | None:
-    """The image's size by its ground truth, else by another annotation, else by the task itself,
-    else by a prediction.
+def annotated_size(task: TaskValues, scheme: Scheme) -> Size | None:
+    """The image's size by its ground truth, else by another annotation, of several the newest
+    first, as evaluations take it; else by the task itself.
     """
-    return next(_sizes(task, scheme), None)
-
-
-def _sizes(task: TaskValues, scheme: Scheme) -> Iterator[Size]:
     annotations = given_of(task, "annotations")
-    annotations.sort(key=lambda one: not one.document["ground_truth"])
-    yield from _sizes_of(annotations, scheme)
+    annotations.sort(key=lambda one: (one.document["ground_truth"], one.id), reverse=True)
     meta = task["meta"]
-    if isinstance(meta, dict) and (size := meta_size(meta.get("image_size"))) is not None:
-        yield size
-    yield from _sizes_of(given_of(task, "predictions"), scheme)
+    own = meta_size(meta.get("image_size")) if isinstance(meta, dict) else None
+    return next(_sizes_of(annotations, scheme), own)
 
 
 def _sizes_of(given: Iterable[Given], scheme: Scheme) -> Iterator[Size]:

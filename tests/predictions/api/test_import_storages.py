@@ -109,6 +109,23 @@ def test_the_life_of_a_storage(
     ]
 
 
+@pytest.mark.parametrize("path", [PATH, "/api/storages/"])
+def test_are_listed_in_the_order_that_is_asked_for(
+    ada: Caller, project: Project, root: ImageRoot, folder: Path, path: str
+) -> None:
+    made = [make(ada, project, folder, title=title)["id"] for title in ("b", "c", "a")]
+
+    def listed(**query: str) -> list[int]:
+        answer = ada.client.get(path, {"project": str(project.pk), **query}).json()
+        return [one["id"] for one in answer]
+
+    assert listed() == listed(ordering="id") == listed(ordering="last_sync") == made
+    assert listed(ordering="title") == [made[2], made[0], made[1]]
+    assert listed(ordering="-created_at") == made[::-1]
+    refused = ada.client.get(path, {"project": str(project.pk), "ordering": "path"})
+    assert (refused.status_code, [*refused.json()["validation_errors"]]) == (400, ["ordering"])
+
+
 def test_pictures_become_tasks_once(
     ada: Caller, project: Project, root: ImageRoot, folder: Path
 ) -> None:

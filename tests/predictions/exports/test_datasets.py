@@ -493,6 +493,32 @@ def test_an_image_has_one_size_in_all_files(ada: Caller, boxes: Project) -> None
         assert detection["bbox"] == [64, 96, 192, 192]
 
 
+def test_the_size_of_an_image_is_that_of_the_ground_truth_that_counts(
+    ada: Caller, boxes: Project
+) -> None:
+    """In the files of the ground truth, of a version and of the project alike: the newest one's,
+    or the next one's where that tells none.
+    """
+    said = box("Car", 10, 20, 30, 40)
+    first = said | {"original_width": 64, "original_height": 48}
+    second = said | {"original_width": 640, "original_height": 480}
+    for newest in (second, said | {"original_width": None, "original_height": None}):
+        truths = [{"result": [one], "ground_truth": True} for one in (first, second, newest)]
+        accepted = image("a.png") | {"annotations": truths}
+        fill(ada, boxes, accepted | {"predictions": [{"model_version": "v1", "result": [first]}]})
+    truth = json.loads(content(ada, boxes, "coco", **TRUTH))
+    assert [(one["width"], one["height"]) for one in truth["images"]] == [(640, 480)] * 2
+    for found in (truth["annotations"], json.loads(content(ada, boxes, "coco"))):
+        assert [one["bbox"] for one in found] == [[64, 96, 192, 192]] * 2
+    for source in ("annotations", "predictions"):
+        query = {"exportType": "COCO", "source": source}
+        response = ada.client.get(f"/api/projects/{boxes.pk}/export", query)
+        with zipfile.ZipFile(io.BytesIO(b"".join(response))) as archive:
+            document = json.loads(archive.read("result.json"))
+        assert {(one["width"], one["height"]) for one in document["images"]} == {(640, 480)}
+        assert {tuple(one["bbox"]) for one in document["annotations"]} == {(64, 96, 192, 192)}
+
+
 def test_an_image_of_nothing_has_the_size_of_its_task(ada: Caller, boxes: Project) -> None:
     """Whatever size a version tells; what is no size is none."""
     said = box("Car", 10, 20, 30, 40, 0.5) | {"original_width": 64, "original_height": 48}
@@ -690,6 +716,16 @@ def test_two_images_of_one_name(ada: Caller, boxes: Project) -> None:
     )
     (message,) = refusal(ada, boxes, format="yolo", **TRUTH)["format"]
     assert message.startswith(f"Tasks {first} and {second} have images of one name, 'a'")
+
+
+@pytest.mark.parametrize("name", ["yolo", "yolo-obb"])
+def test_two_images_of_one_label_file(ada: Caller, boxes: Project, name: str) -> None:
+    """One lies in the folder that the other one's split has."""
+    first, second = fill(
+        ada, boxes, image("", [], image_name="images/test/a.jpg"), image("", [], image_name="a.jpg")
+    )
+    (message,) = refusal(ada, boxes, format=name, **TRUTH)["format"]
+    assert message.startswith(f"Tasks {first} and {second} have images of one name,")
 
 
 def test_the_newest_of_a_task_counts(ada: Caller, boxes: Project) -> None:

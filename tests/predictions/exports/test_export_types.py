@@ -269,6 +269,12 @@ def test_names_that_would_be_the_same(ada: Caller, shapes: Project) -> None:
     names = list(files(ada, shapes, "YOLO", source="predictions"))[:3]
     stem = f"labels/{task}-0__a_b"
     assert names == [f"{stem}.txt", f"{stem}__{second}.txt", f"{stem}__{third}.txt"]
+    # A version that is called as the next one would be.
+    next_ = third + 1000
+    for pk, version in ((next_ - 1, f"a_b__{next_}"), (next_, "a_b")):
+        Prediction.objects.create(pk=pk, model_version=version, **fields)
+    names = list(files(ada, shapes, "YOLO", source="predictions"))[3:5]
+    assert names == [f"{stem}__{next_}.txt", f"{stem}__{next_}__{next_}.txt"]
 
 
 def test_annotations_of_one_task(ada: Caller, shapes: Project) -> None:
@@ -461,6 +467,31 @@ def test_one_image_has_one_size(ada: Caller, boxes: Project) -> None:
         [40, 20, 80, 100],
     ]
     assert coco["info"]["tasksOfUnknownSize"] == [tasks[2]]
+
+
+def test_a_version_alone_has_the_images_in_the_size_that_all_have(
+    ada: Caller, boxes: Project
+) -> None:
+    """Each version tells the size that it had the image in, the ground truth none."""
+    said = box("Car", 10, 10, 20, 50)
+    sides = {"v1": 200.5, "v2": 640}
+    unsized = {**said, "original_width": None, "original_height": None}
+    versions = [
+        {
+            "model_version": version,
+            "result": [said | {"original_width": side, "original_height": side}],
+        }
+        for version, side in sides.items()
+    ]
+    truth = {"annotations": [{"result": [unsized], "ground_truth": True}]}
+    import_boxes(ada, boxes, {**truth, "predictions": versions})
+    (object_,) = coco_of(ada, boxes)["annotations"]
+    assert object_["bbox"] == [20.05, 20.05, 40.1, 100.25]
+    for version in sides:
+        query = {"source": "predictions", "model_version": version}
+        document = json.loads(files(ada, boxes, "COCO", **query)["result.json"])
+        assert [(one["width"], one["height"]) for one in document["images"]] == [(200, 200)]
+        assert [one["bbox"] for one in document["annotations"]] == [object_["bbox"]]
 
 
 def test_labels_in_an_entry_of_their_own(ada: Caller, make_project: MakeProject) -> None:

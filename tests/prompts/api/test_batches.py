@@ -8,7 +8,9 @@ import pytest
 from django.db import connection
 
 from predictions.models import Annotation, Prediction, Project
+from prompts.db import queries
 from prompts.models import FailedPrediction, ModelRun, PredictionMeta, PromptVersion
+from prompts.runs import start
 from tests.conftest import Caller, assert_invalid, assert_refused
 from tests.prompts.conftest import MakeRun, MakeTasks, path_of
 
@@ -159,6 +161,52 @@ def test_what_the_failed_try_took_counts(ada: Caller, run: ModelRun, ids: list[i
     assert (meta.prompt_tokens_count, meta.completion_tokens_count) == (20, 1)
     assert (meta.total_tokens_count, meta.inference_time) == (21, 2.0)
     assert (meta.prompt_cost, meta.completion_cost, meta.total_cost) == (0.5, None, 0.75)
+
+
+def test_what_a_failed_try_in_the_same_batch_took_counts(
+    ada: Caller, run: ModelRun, ids: list[int]
+) -> None:
+    took = {"prompt_tokens": 10, "total_cost_usd": 0.25}
+    purple, good = answer(ids[0], {"sentiment": "purple"}, **took), answer(ids[0], **took)
+    post(ada, run, purple, good, purple, good)
+    assert (totals(run)[:3], run.cost_usd) == (("InProgress", 1, 0), 0.5)
+    [meta] = PredictionMeta.objects.all()
+    assert (meta.prompt_tokens_count, meta.total_cost) == (20, 0.5)
+
+
+def test_failures_by_type_are_as_many_as_failed(
+    ada: Caller,
+    run: ModelRun,
+    ids: list[int],
+    version: PromptVersion,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kinds = ["Timeout", "Slow", "Timeout"]
+    post_failed(ada, run, *map(failed, ids, kinds))
+    url = f"{path_of(version)}/inference-runs/{run.pk}"
+    found = ada.client.get(url).json()
+    assert (found["total_failed"], found["failures"]) == (3, {"Timeout": 2, "Slow": 1})
+    monkeypatch.setattr(queries, "MAX_TYPES", 1)
+    assert ada.client.get(url).json()["failures"] == {"Timeout": 2, "others": 1}
+    monkeypatch.undo()
+    ada.client.delete(f"/api/tasks/{ids[0]}/")
+    found = ada.client.get(url).json()
+    assert found["failures"] == {"Slow": 1, "Timeout": 1, "others": 1}
+    assert found["total_failed"] == 3
+
+
+def test_a_cost_that_nobody_told_is_no_zero(
+    ada: Caller, run: ModelRun, ids: list[int], version: PromptVersion
+) -> None:
+    url = f"{path_of(version)}/inference-runs"
+    for cost, told in [({}, None), ({"total_cost_usd": 0.0}, 0.0), ({"total_cost_usd": 0.5}, 1.5)]:
+        again = start.create(
+            {"project_id": run.project_id, "project_subset": "All"}, version, ada.access
+        )
+        post(ada, again, *[answer(task_id, **cost) for task_id in ids])
+        assert ada.client.get(f"{url}/{again.pk}").json()["cost_usd"] == told
+    listed = ada.client.get(url).json()
+    assert [one["cost_usd"] for one in listed] == [1.5, 0.0, None, None]
 
 
 def indicators(caller: Caller, run: ModelRun) -> dict[str, Any]:

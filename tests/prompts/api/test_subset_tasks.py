@@ -1,5 +1,6 @@
 """GET /api/projects/{id}/subset-tasks and what else shows how a run did."""
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from predictions.db import annotations
 from predictions.models import Annotation, Project
 from prompts.asking import messages
 from prompts.asking.outcome import Outcome
+from prompts.db import items
 from prompts.models import ModelRun, PromptVersion
-from prompts.runs import outcomes
+from prompts.runs import outcomes, start
 from tests.conftest import TEXT_CONFIG, Caller, assert_invalid
 from tests.prompts.conftest import MakeRun, MakeTasks, MakeVersion, path_of
 
@@ -130,6 +133,54 @@ def test_of_several_ground_truths_the_newest_counts(
     ]
 
 
+def test_the_score_is_that_of_what_is_shown(ada: Caller, run: ModelRun, ids: list[int]) -> None:
+    """Ground truths that were corrected, taken back and made after the run compared its answers."""
+    first, second, _ = Annotation.objects.order_by("pk")
+    first.result[0]["value"] = {"choices": ["neg"]}
+    for changed in (first, second):
+        body = {"result": first.result, "ground_truth": changed is first}
+        url = f"/api/annotations/{changed.pk}/"
+        assert ada.client.patch(url, body, format="json").status_code == 200
+    found = tasks(ada, run)
+    assert [task["score"] for task in found] == [0.0, None, 1.0, None]
+    assert [task["ground_truth"] is None for task in found] == [False, True, False, True]
+    run.refresh_from_db()
+    assert (run.total_compared, run.total_correct_predictions) == (3, 2), "as they were compared"
+
+
+def test_the_text_of_a_span_is_no_class(
+    ada: Caller, make_project: Any, make_tasks: MakeTasks, prompt: Any, make_version: MakeVersion
+) -> None:
+    """An Apple and a Pear, each labelled as the other."""
+    project = make_project(
+        ada,
+        '<View><Text name="text" value="$text"/><Labels name="fruit" toName="text">'
+        '<Label value="Apple"/><Label value="Pear"/></Labels></View>',
+        title="Fruit",
+    )
+    prompt.associated_projects.set([project])
+    ids = make_tasks(project, "Apple", "Pear")
+    run = start.create(
+        {"project_id": project.pk, "project_subset": "All"}, make_version(), ada.access
+    )
+    for task_id, text, label in zip(ids, ("Apple", "Pear"), ("Pear", "Apple"), strict=True):
+        value = {"start": 0, "end": len(text), "text": text, "labels": [label]}
+        region = {"from_name": "fruit", "to_name": "text", "type": "labels", "value": value}
+        outcomes.store(run.pk, [Outcome(task_id, result=json.dumps([region]))])
+        right = [{**region, "value": {**value, "labels": [text]}}]
+        annotations.create_annotation(task_id, {"result": right, "ground_truth": True}, ada.access)
+
+    def found(query: str) -> list[int]:
+        return [task["id"] for task in tasks(ada, run, query)]
+
+    for name in ("", "&output_from_name=fruit"):
+        assert found(f"&output_class=Apple{name}") == [ids[1]]
+    expected = {"all": ids, "true_positive": [], "false_positive": ids[1:]}
+    expected["false_negative"] = ids[:1]
+    for outcome, those in expected.items():
+        assert found(f"&alignment_class=Apple&alignment_outcome={outcome}") == those
+
+
 REFUSED = [
     ("", {"parent_model": ["This field is required."]}),
     ("?parent_model=1&ordering=mood", None),
@@ -227,6 +278,27 @@ def test_regressions_and_running_again(
     failed = f"/api/inference-runs/{run.pk}/re-evaluate/"
     again = ada.client.post(failed, {"mode": "failed"}, format="json").json()
     assert again["task_ids"] == [ids[3]]
+
+
+def test_all_that_are_worse_are_run_again(
+    ada: Caller,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    make_version: MakeVersion,
+    make_run: MakeRun,
+) -> None:
+    """More than the answer names."""
+    ids = make_tasks(text_project, *["x"] * 1001)
+    before, later = (make_run(make_version(title=title)) for title in ("v1", "v2"))
+    for run, agreed in ((before, 1.0), (later, 0.0)):
+        outcomes.store(run.pk, [Outcome(i, result=said("pos")) for i in ids])
+        items.set_agreements(run.pk, dict.fromkeys(ids, agreed))
+    url = f"/api/inference-runs/{later.pk}"
+    found = ada.client.get(f"{url}/regressions/?baseline={before.pk}").json()
+    assert (found["regressed"], len(found["tasks"])) == (1001, 1000)
+    body = {"mode": "regressions", "baseline": before.pk}
+    again = ada.client.post(f"{url}/re-evaluate/", body, format="json").json()
+    assert (again["task_ids"], again["total_tasks"]) == (ids, 1001)
 
 
 def test_a_failure_agrees_in_nothing_before_and_after(

@@ -169,7 +169,7 @@ def test_budgets_stop_a_run(
     model.control(latency_s=0.02)
     run = executed(make_run(our_version, budget_usd=0.3))
     assert run.status == "Failed"
-    assert run.status_reason.startswith("The run's budget of $0.3 is spent")
+    assert run.status_reason == f"The run's budget of $0.3 is spent (${run.cost_usd:.6f})."
     # 0.03 a task: ten of them, and what was in flight.
     assert 10 <= run.total_predictions <= 14
     assert run.cost_usd == pytest.approx(0.03 * run.total_predictions)
@@ -368,6 +368,30 @@ def test_the_score_is_of_the_tokens_that_spell_the_choice(
     assert Prediction.objects.get().score == pytest.approx(score)
 
 
+def test_the_score_is_of_choices_whose_characters_are_cut_into_tokens(
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+) -> None:
+    """As OpenAI reports them: the text of a token that is no text shows its bytes."""
+    Project.objects.filter(pk=text_project.pk).update(
+        label_config=text_project.label_config.replace('value="pos"', 'value="\N{POUTING FACE}喜"')
+    )
+    row = our_version.model_provider_connection
+    assert row is not None
+    row.request_params = {"logprobs": True}
+    row.save()
+    face, joy = "\N{POUTING FACE}".encode(), "喜".encode()
+    cut = [face[:3], face[3:] + joy[:1], joy[1:]]
+    parts = [["".join(f"\\x{byte:02x}" for byte in part), -0.25, list(part)] for part in cut]
+    model.control(tokens=[['{"sentiment": "', -1.0], *parts, ['"}', -1.0]])
+    make_tasks(text_project, "good")
+    executed(make_run(our_version))
+    assert Prediction.objects.get().score == pytest.approx(math.exp(-0.75))
+
+
 def test_images_are_sent_as_addresses(
     ada: Caller,
     our_version: PromptVersion,
@@ -455,6 +479,66 @@ def test_answers_of_no_use_are_paid_for(
     found = run.measures or {}
     assert (found["prompt_tokens"], found["completion_tokens"]) == (5 * 20, 5 * 5)
     assert (found["prompt_cost"], found["completion_cost"]) == (5 * 20.0, 5 * 10.0)
+
+
+def test_what_a_model_thinks_is_counted_and_paid_for(
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+) -> None:
+    """Gemini and xAI tell it in the total alone; others count it as answered, or have no total."""
+    row = priced(our_version)
+    counts = {"prompt_tokens": 20, "completion_tokens": 5}
+    usages = {
+        "total": {**counts, "total_tokens": 905},
+        "within": {**counts, "total_tokens": 25, "completion_tokens_details": {"a": 4}},
+        "none": counts,
+        "less": {**counts, "total_tokens": 7},
+    }
+    model.control(usages=usages)
+    ids = make_tasks(text_project, *usages)
+    run = executed(make_run(our_version))
+    took = PredictionMeta.objects.order_by("prediction__task_id")
+    found = took.values_list("completion_tokens_count", "total_tokens_count", "total_cost")
+    assert len(ids) == 4
+    assert list(found) == [(885, 905, 1790.0), *[(5, 25, 30.0)] * 3]
+    assert (run.cost_usd, spent(row)) == (1880.0, 1880.0)
+
+
+def test_who_was_asked_is_paid_though_the_version_moves_to_another_connection(
+    ada: Caller,
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+) -> None:
+    row = priced(our_version)
+    other = ProviderConnection.objects.create(
+        workspace=ada.workspace, provider="Custom", endpoint=model.endpoint
+    )
+    make_tasks(text_project, *texts(60))
+    model.control(latency_s=0.05)
+    ProviderConnection.objects.filter(pk=row.pk).update(max_concurrency=2)
+    run = make_run(our_version)
+
+    def move() -> None:
+        try:
+            until(lambda: model.counts()["answers"] > 4)
+            values = {"model_provider_connection_id": other.pk}
+            prompts.update_version(PromptVersion.objects.get(pk=our_version.pk), values)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=move)
+    thread.start()
+    run = executed(run)
+    thread.join()
+    assert PromptVersion.objects.get().model_provider_connection_id == other.pk
+    assert (run.status, run.cost_usd) == ("Completed", 60 * 30.0)
+    assert (spent(row), spent(other)) == (60 * 30.0, 0.0)
 
 
 def test_trials_and_refinements_spend_of_the_budget(

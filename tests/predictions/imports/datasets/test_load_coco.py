@@ -411,7 +411,10 @@ def test_sizes_are_those_that_the_ground_truth_tells(try_load: Any) -> None:
     Annotation.objects.create(project=task.project, task=task, result=other)
     assert placed("v4") == [10.0, 25.0, 30.0, 50.0]
     Annotation.objects.filter(task=task).delete()
-    # The task itself tells what its file told.
+    # The task itself tells what its file told; one that was skipped tells nothing.
+    Annotation.objects.create(
+        project=task.project, task=task, result=other, was_cancelled=True, ground_truth=True
+    )
     assert placed("v5") == [10.0, 25.0, 30.0, 50.0]
     del task.meta["image_size"]
     Task.objects.filter(pk=task.pk).update(meta=task.meta)
