@@ -21,7 +21,7 @@ from predictions_api.http.storable import is_number
 Region = dict[str, Any]
 
 #: What is the same where it is absent.
-DEFAULTS = {"rotation": 0, "channel": 0}
+DEFAULTS = {"rotation": 0, "channel": 0, "closed": True}
 #: Types of regions that have numbers; and that have names, with the key of these.
 NUMBERS = frozenset({"number", "rating"})
 NAMES = {"choices": "choices", "taxonomy": "taxonomy", "pairwise": "selected"}
@@ -102,7 +102,17 @@ class Comparison:
         """Classes in one order, numbers to six places: 10 and 10.0 are one value."""
         if name in CLASS_KEYS and (names := self._names(part, control)) is not None:
             return sorted(names)
-        return round(float(part), 6) if is_number(part) else part
+        # A mask is a list of whole numbers, and a long one.
+        return part if name == "rle" else _rounded(part)
+
+
+def _rounded(part: Any) -> Any:
+    """A part of a place, such as the corners of an outline, with its numbers to six places."""
+    if isinstance(part, list):
+        return [_rounded(one) for one in part]
+    if isinstance(part, dict):
+        return {name: _rounded(one) for name, one in part.items()}
+    return round(float(part), 6) if is_number(part) else part
 
 
 def _number(stored: Any) -> float | None:

@@ -69,7 +69,7 @@ def _placed(where: str, span: Any, text: str, taken: set[tuple[int, str]]) -> An
         if not (start == int(start) and end == int(end) and start < end <= len(text)):
             message = f"no characters {start} to {end} in a text of {len(text):,}."
             raise InvalidAnswer(f"{where}: {message}")
-        return span
+        return {**span, "start": int(start), "end": int(end)}
     if text[int(start) : int(end)] != said or end > len(text):
         start = _nearest(where, said, text, int(start), taken)
     taken.add((int(start), said))

@@ -89,6 +89,9 @@ def _refuse_ours(run: ModelRun) -> None:
 
 def _store(run: ModelRun, batch: Sequence[Outcome]) -> list[dict[str, Any]]:
     stored = outcomes.store(run.pk, batch)
+    if stored.spent:
+        # As an executor of ours ends the run, once what was in flight is stored.
+        state.fail(run.pk, stored.spent)
     left = [outcome for outcome in batch if outcome.task_id not in stored.accepted]
     known = items.with_outcome(run.pk, [outcome.task_id for outcome in left])
     if not stored.accepted and stored.status not in state.OPEN:

@@ -9,7 +9,13 @@ from django.db import connection
 
 from predictions.models import Annotation, Prediction, Project, Task
 from prompts.db import queries
-from prompts.models import FailedPrediction, ModelRun, PredictionMeta, PromptVersion
+from prompts.models import (
+    FailedPrediction,
+    ModelRun,
+    PredictionMeta,
+    PromptVersion,
+    ProviderConnection,
+)
 from prompts.runs import start, state
 from tests.conftest import Caller, assert_invalid, assert_refused
 from tests.prompts.conftest import MakeRun, MakeTasks, path_of
@@ -172,6 +178,30 @@ def test_what_a_failed_try_in_the_same_batch_took_counts(
     assert (totals(run)[:3], run.cost_usd) == (("InProgress", 1, 0), 0.5)
     [meta] = PredictionMeta.objects.all()
     assert (meta.prompt_tokens_count, meta.total_cost) == (20, 0.5)
+
+
+def test_a_budget_ends_the_run_with_the_batch_that_spends_it(
+    ada: Caller,
+    run: ModelRun,
+    ids: list[int],
+    our_version: PromptVersion,
+    connection_row: ProviderConnection,
+) -> None:
+    """Its own, or that of the version's connection; what that batch brings is stored."""
+    ProviderConnection.objects.update(budget_limit=1.0)
+    ModelRun.objects.update(budget_usd=1.0)
+    values = {"project_id": run.project_id, "project_subset": "All", "job_id": "theirs"}
+    connected = start.create(values, our_version, ada.access)
+    for one, whose in ((run, "The run's"), (connected, "The provider connection's")):
+        first, second, third = (answer(task_id, total_cost_usd=0.6) for task_id in ids)
+        assert skipped(post(ada, one, first)) == []
+        assert totals(one)[:2] == ("InProgress", 1)
+        assert skipped(post(ada, one, second)) == []
+        assert totals(one)[:2] == ("Failed", 2)
+        assert one.status_reason == f"{whose} budget of $1 is spent ($1.200000)."
+        assert post(ada, one, third).status_code == 400
+        assert skipped(post(ada, one, second)) == [ids[1]], "a repeat changes nothing"
+        assert totals(one)[:2] == ("Failed", 2)
 
 
 def test_failures_by_type_are_as_many_as_failed(

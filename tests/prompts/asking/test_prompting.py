@@ -373,6 +373,20 @@ PLACE = {"x": 1, "y": 2, "labels": ["A"]}
         ("textarea", {"text": ["hello"]}, {"text": "hello"}),
         ("rectanglelabels", {**PLACE, "width": 3}, {**PLACE, "width": 3.0, "rotation": 0}),
         ("keypointlabels", PLACE, {**PLACE, "width": 0.3}),
+        (
+            "polygonlabels",
+            {"points": [[10.0, 20.0], [30.0, 20.5], [30.0, 40.0]], "polygonlabels": ["A"]},
+            {
+                "points": [[10, 20], [30, 20.5000000001], [30, 40]],
+                "closed": True,
+                "polygonlabels": ["A"],
+            },
+        ),
+        (
+            "timelinelabels",
+            {"ranges": [{"start": 1.0, "end": 2.0}], "timelinelabels": ["A"]},
+            {"ranges": [{"start": 1, "end": 2}], "timelinelabels": ["A"]},
+        ),
     ],
 )
 def test_what_pages_store_beside_is_no_disagreement(
