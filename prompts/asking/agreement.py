@@ -9,6 +9,7 @@ of Label Studio stores beside what was marked, do not count.
 """
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -27,6 +28,7 @@ NUMBERS = frozenset({"number", "rating"})
 NAMES = {"choices": "choices", "taxonomy": "taxonomy", "pairwise": "selected"}
 #: A double has no more digits of its own: 0.1 + 0.2 is 0.3.
 DIGITS = 15
+MAX_FLOAT = sys.float_info.max
 
 
 class Comparison:
@@ -112,7 +114,9 @@ def _rounded(part: Any) -> Any:
         return [_rounded(one) for one in part]
     if isinstance(part, dict):
         return {name: _rounded(one) for name, one in part.items()}
-    return round(float(part), 6) if is_number(part) else part
+    # More digits than a float can have are no place, but may have been stored.
+    is_place = is_number(part) and abs(part) <= MAX_FLOAT
+    return round(float(part), 6) if is_place else part
 
 
 def _number(stored: Any) -> float | None:
