@@ -3,7 +3,6 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-import orjson
 from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied, ValidationError
@@ -12,6 +11,7 @@ from backends.db import endpoints
 from backends.models import Endpoint
 from predictions.models import MLBackend
 from predictions_api.http.fields import FiniteField, PkField, StorableJSONField
+from predictions_api.http.storable import bulk_json_text
 from predictions_api.outbound import client
 
 MAX_PARAMS_BYTES = 64_000
@@ -101,7 +101,7 @@ class BackendSerializer(serializers.Serializer[MLBackend]):
         return value
 
     def validate_extra_params(self, value: Any) -> Any:
-        if len(orjson.dumps(value)) > MAX_PARAMS_BYTES:
+        if len(bulk_json_text(value)) > MAX_PARAMS_BYTES:
             raise ValidationError(f"At most {MAX_PARAMS_BYTES:,} bytes of JSON.")
         return value
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
-import orjson
 
 from backends.asking import answers
 from backends.asking.faults import MOST_MESSAGE, Away, Ending, TooLarge, Wrong
+from predictions_api.http.storable import bulk_json_text
 from predictions_api.outbound import client, exchanges, waits
 
 MAX_PREDICTED_BYTES = 64 * 2**20
@@ -80,7 +80,7 @@ class Caller:
 
     async def setup(self, body: dict[str, Any], limit_s: float) -> str:
         """POST /setup: the version that the backend names, "" for none."""
-        content = await self._exchange("POST", "setup", orjson.dumps(body), limit_s)
+        content = await self._exchange("POST", "setup", bulk_json_text(body), limit_s)
         return answers.version_of(answers.object_in(content)) or ""
 
     async def predict(self, body: bytes, limit_s: float) -> bytes:

@@ -147,6 +147,9 @@ def _reading(
     has_matched = not controls or bool(places & kind.shapes) or not kind.shapes
     objects = _objects(config, controls)
     aliases = aliases_among(config, controls)
+    points = _keypoints(config, controls) if kind.has_keypoints else {}
+    shown = {name: stored for stored, name in points.items() if name not in points}
+    label_map = _by_stored_names(labels["label_map"], {**shown, **aliases.shared})
     return Reading(
         shapes=kind.shapes if has_matched else MASKED_SHAPES,
         controls=tuple(one.name for one in controls),
@@ -162,7 +165,7 @@ def _reading(
         ),
         aliases=aliases.shared,
         own_aliases=aliases.own,
-        label_map=_by_stored_names(labels["label_map"], aliases.shared),
+        label_map=label_map,
         is_closed=labels["is_closed"],
         is_tree=kind.is_tree,
         # The lengths of paragraphs say where a span is; of a text it says so itself.
@@ -170,7 +173,7 @@ def _reading(
         objects=objects,
         elsewhere=_elsewhere(config, objects),
         has_keypoints=kind.has_keypoints,
-        keypoints=_keypoints(config, controls) if kind.has_keypoints else (),
+        keypoints=_called(points, label_map),
         time_formats={one.name: one.time_format for one in config.objects if one.time_format},
     )
 
@@ -192,8 +195,18 @@ def _by_stored_names(
     return {aliases[name]: meant[name] for name in meant if name in aliases} | meant
 
 
-def _keypoints(config: Config, controls: Sequence[Control]) -> tuple[tuple[str, str], ...]:
-    """Names of the key points beside these controls: by `model_index`, else as they stand.
+def _called(
+    points: Mapping[str, str], label_map: Mapping[str, str | None]
+) -> tuple[tuple[str, str], ...]:
+    """What key points are called once their labels are mapped, and as they are shown; each once."""
+    named = [(label_map.get(stored, stored), shown) for stored, shown in points.items()]
+    first = {called: shown for called, shown in reversed(named) if called is not None}
+    return tuple((name, first[name]) for name in dict.fromkeys(n for n, _ in named) if name)
+
+
+def _keypoints(config: Config, controls: Sequence[Control]) -> dict[str, str]:
+    """Key points beside these controls, as stored and as shown: by `model_index`, else as they
+    stand.
 
     A Refusal for more than MOST_KEYPOINTS.
     """
@@ -214,7 +227,7 @@ def _keypoints(config: Config, controls: Sequence[Control]) -> tuple[tuple[str, 
             "evaluated.",
             "unsupported_task_type",
         )
-    return tuple(names.items())
+    return names
 
 
 def _objects(config: Config, controls: Sequence[Control]) -> tuple[ObjectOf, ...]:

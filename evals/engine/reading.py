@@ -93,8 +93,8 @@ class Reading:
     objects: tuple[ObjectOf, ...] = ()
     #: Names of the config's other objects: their regions say nothing of these.
     elsewhere: frozenset[str] = frozenset()
-    #: Whether key points are part of the shapes they belong to, and their names in order: each as
-    #: it is stored, and as it is shown.
+    #: Whether key points are part of the shapes they belong to, and their names in order: what each
+    #: is called (as it is stored, unless `label_map` says otherwise), and as it is shown.
     has_keypoints: bool = False
     keypoints: tuple[tuple[str, str], ...] = ()
     #: How dates are written in the regions of an object, by its name: as `strptime` reads them.
@@ -140,6 +140,19 @@ class Reading:
                     index[name] = known[called]
                 elif called != name:
                     index.pop(name, None)
+        return index
+
+    def keypoint_index(self) -> dict[str, int]:
+        """The key point of each label, stored, shown or called otherwise."""
+        known = {called: at for at, (called, _) in enumerate(self.keypoints)}
+        index = dict(known)
+        for at, (_, shown) in enumerate(self.keypoints):
+            index.setdefault(shown, at)
+        for name, called in self.label_map.items():
+            if called in known:
+                index[name] = known[called]
+            else:
+                index.pop(name, None)
         return index
 
     def called(self, name: str) -> str | None:

@@ -74,8 +74,8 @@ class Comparison:
             text = read_text(value.get("text"))
             return None if text is None else [text]
         if kind in NUMBERS:
-            number = read_number(value.get(kind))
-            return None if number is None else [float(f"{number:.{DIGITS}g}")]
+            number = _number(value.get(kind))
+            return None if number is None else [number]
         return self._names(value.get(NAMES[kind]), control) if kind in NAMES else None
 
     def _names(self, listed: Any, control: Control | None) -> list[str] | None:
@@ -103,6 +103,14 @@ class Comparison:
         if name in CLASS_KEYS and (names := self._names(part, control)) is not None:
             return sorted(names)
         return round(float(part), 6) if is_number(part) else part
+
+
+def _number(stored: Any) -> float | None:
+    """A number as it is compared, a whole one to the last digit; None for what is none."""
+    number = read_number(stored)
+    if number is None or isinstance(stored, int):
+        return None if number is None else stored
+    return int(number) if number.is_integer() else float(f"{number:.{DIGITS}g}")
 
 
 def _first(said: list[Any]) -> Any:

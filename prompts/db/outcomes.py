@@ -13,9 +13,11 @@ import orjson
 from predictions.db.prediction_batches import RunPrediction, replace_of_runs
 from predictions.models import Project
 from predictions.regions.config import read_config
+from predictions_api.http.storable import json_value
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import execute, fetch_all, fetch_one, reserve_ids
+from predictions_api.wording import usd
 from prompts.asking.agreement import Comparison
 from prompts.asking.outcome import Outcome
 from prompts.db import items
@@ -225,9 +227,7 @@ def _agreements(predictions: Sequence[Outcome], *, project_id: int) -> dict[int,
     label_config = Project.objects.values_list("label_config", flat=True).get(pk=project_id)
     comparison = Comparison(read_config(label_config))
     return {
-        o.task_id: comparison.agreement(
-            orjson.loads(o.result or "[]"), orjson.loads(truths[o.task_id])
-        )
+        o.task_id: comparison.agreement(json_value(o.result or "[]"), json_value(truths[o.task_id]))
         for o in predictions
         if o.task_id in truths
     }
@@ -268,5 +268,5 @@ def count(
         ],
     ) or (0.0, None)
     if budget is not None and cost >= budget:
-        return f"The run's budget of ${budget:g} is spent (${cost:.6f})."
+        return f"The run's budget of ${budget:g} is spent (${usd(cost, digits=6)})."
     return ""

@@ -6,7 +6,6 @@ Lists take the same number of statements for any number of rows.
 from collections.abc import Collection, Sequence
 from typing import Any
 
-import orjson
 from django.db.models import (
     Count,
     ExpressionWrapper,
@@ -26,6 +25,7 @@ from predictions.db.documents import Document
 from predictions.db.places import in_project, in_slot
 from predictions.models import Project, Task
 from predictions_api.http.fields import unknown_pk
+from predictions_api.http.storable import json_value
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import execute, fetch_all, fetch_one
 from prompts.db import items, subsets
@@ -195,16 +195,18 @@ def prediction_counts(
 # The sampled tasks' average size stands for all; by (project, id).
 SIZES_SQL = """
 SELECT (SELECT count(*) FROM ({sql}) s),
-       (SELECT avg(octet_length(t.data::text)) FROM predictions_task t
-        WHERE t.id IN (SELECT s.id FROM ({sql}) s ORDER BY s.id LIMIT 200))
+       (SELECT avg((SELECT sum(octet_length(t.data ->> f.name)) FROM unnest(%s::text[]) f(name)))
+        FROM predictions_task t WHERE t.id IN (SELECT s.id FROM ({sql}) s ORDER BY s.id LIMIT 200))
 """
 
 
-def subset_size(clause: subsets.Clause, *, project_id: int) -> tuple[int, float]:
-    """How many tasks a subset has, and about how many bytes of data each holds."""
+def subset_size(
+    clause: subsets.Clause, *, project_id: int, fields: Sequence[str]
+) -> tuple[int, float]:
+    """How many tasks a subset has, and about how many bytes these fields of each hold."""
     sql, params = clause
-    text = SIZES_SQL.format(sql=sql)
-    row = fetch_one(text, [*params, *params], slot=slots.of_project(project_id)) or (0, 0)
+    text, values = SIZES_SQL.format(sql=sql), [*params, list(fields), *params]
+    row = fetch_one(text, values, slot=slots.of_project(project_id)) or (0, 0)
     return int(row[0]), float(row[1] or 0)
 
 
@@ -265,7 +267,7 @@ def examples(
         return []
     params = {"project": project_id, "n": n, "tasks": None if task_ids is None else list(task_ids)}
     rows = fetch_all(EXAMPLES_SQL, params, slot=slots.of_project(project_id))
-    return [(row[0], orjson.loads(row[1]), orjson.loads(row[2])) for row in rows]
+    return [(row[0], json_value(row[1]), json_value(row[2])) for row in rows]
 
 
 # A failed task agrees in nothing; that it has a ground truth is known by the other run. Tasks that

@@ -6,6 +6,7 @@ import orjson
 
 from predictions.db import documents
 from predictions.db.documents import PREDICTION_COLUMNS, Document
+from predictions_api.http.storable import json_value
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_all, fetch_one
 from prompts.asking.agreement import Comparison
@@ -107,7 +108,7 @@ def _task(row: tuple[Any, ...], age: Any, comparison: Comparison) -> Document:
     # Of what is shown, also where the ground truth was corrected after the run compared it.
     score = None
     if is_predicted and truth is not None:
-        score = comparison.agreement(orjson.loads(row[6]), orjson.loads(regions))
+        score = comparison.agreement(json_value(row[6]), json_value(regions))
     return {
         "id": task_id,
         "data": orjson.Fragment(data),

@@ -1,11 +1,11 @@
 """What a run asks about its tasks, fixed when an executor begins."""
 
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
+from typing import Any
 
-import orjson
-
-from predictions_api.http.storable import Refused
+from predictions_api.http.storable import Refused, json_value
 from prompts.asking import messages
 from prompts.asking.messages import Example
 from prompts.asking.providers import RunError
@@ -65,12 +65,17 @@ def plan_of(run_id: int) -> Plan:
     return Plan(run_id, version.prompt, version.provider_model_id, config, row, examples)
 
 
-def messages_for(plan: Plan, task_id: int, data_text: str) -> list[messages.Message]:
-    """The conversation for a task with that data, JSON text. Unpromptable for one that it cannot
-    be made from.
-    """
-    data = orjson.loads(data_text)
+def data_of(data_text: str) -> dict[str, Any]:
+    """A task's data from its JSON text. Unpromptable for what is no object."""
+    data = json_value(data_text)
     if not isinstance(data, dict):
         raise messages.Unpromptable("The task's data is not an object.")
+    return data
+
+
+def messages_for(plan: Plan, task_id: int, data: Mapping[str, Any]) -> list[messages.Message]:
+    """The conversation for a task with that data. Unpromptable for one that it cannot be made
+    from.
+    """
     examples = [example for other_id, example in plan.examples if other_id != task_id]
     return messages.messages(plan.prompt, data, plan.label_config, examples=examples)

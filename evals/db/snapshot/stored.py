@@ -17,7 +17,7 @@ from predictions.db.places import slot_of_task
 from predictions.pictures.addresses import end_of
 from predictions.regions.geometry import Size
 from predictions.regions.shapes import meta_size
-from predictions_api.http.storable import whole_within
+from predictions_api.http.storable import json_value, whole_within
 from predictions_api.postgres.sql import fetch_all
 
 LONGEST_URL = 4096
@@ -176,7 +176,7 @@ def _read_image(
             score,
             reading.place(row.item),
             row.n_of_task,
-            None if data is None else orjson.loads(data),
+            None if data is None else json_value(data),
             _size(told) if text is None else None,
             reading.elsewhere,
         ),
@@ -220,4 +220,4 @@ def _whole(stored: Any) -> int:
 
 
 def _value(stored: Any) -> Any:
-    return orjson.loads(stored) if isinstance(stored, str) else stored
+    return json_value(stored) if isinstance(stored, str) else stored

@@ -22,7 +22,7 @@ from predictions.exports.types.given import Region
 from predictions.exports.types.objects import text_of
 from predictions.regions.config import Aliases, Control, ObjectTag, aliases_among, read_config
 from predictions.regions.labels import PassedOver, read_names, region_score
-from predictions_api.http.rendering import harmless_cell
+from predictions_api.http.rendering import dumps, harmless_cell
 
 SEPARATOR = ";"
 COLUMNS = {"Image": "image", "Text": "text"}
@@ -83,7 +83,10 @@ def pieces(
         writer = csv.writer(text)
         names = [*own, *others]
         shown = harmless_cell if escape else str
-        writer.writerow(map(shown, names))
+        # Readers, ours too, tell by the header what separates cells: quoted ones do not.
+        is_torn = any(letter in name for name in names for letter in ";\t")
+        header = csv.writer(text, quoting=csv.QUOTE_ALL) if is_torn else writer
+        header.writerow(map(shown, names))
         for number, line in enumerate(file, 1):
             row = orjson.loads(line)
             if has_scores and row["label"] and not row["score"]:
@@ -116,7 +119,7 @@ def _row(item: Item, scheme: ChoiceScheme, own: tuple[str, ...]) -> dict[str, st
 def _cell(value: Any) -> str:
     if isinstance(value, str):
         return value
-    return "" if value is None else orjson.dumps(value).decode()
+    return "" if value is None else dumps(value).decode()
 
 
 def _answer(item: Item, scheme: ChoiceScheme) -> tuple[list[str], float | None]:

@@ -160,7 +160,7 @@ def test_json_files_hold_tasks(
 ) -> None:
     tasks = [{"data": {"image": "1.jpg"}}, {"image": "2.jpg"}]
     (folder / "many.json").write_text(json.dumps(tasks))
-    (folder / "one.json").write_text(json.dumps({"data": {"image": "3.jpg"}}))
+    (folder / "one.json").write_text(json.dumps({"data": {"image": "3.jpg", "n": 2**64 + 1}}))
     (folder / "broken.json").write_text("{")
     (folder / "other.json").write_text('{"text": "no picture"}')
     storage = make(ada, project, folder)
@@ -173,7 +173,9 @@ def test_json_files_hold_tasks(
     assert shown(project) == ["1.jpg", "2.jpg", "3.jpg"]
     assert sync(ada, storage)["last_sync_count"] == 0
     # A file comes again when none of its tasks is left: else those that are would be there twice.
-    first, second, _ = Task.objects.filter(project=project).order_by("id")
+    first, second, third = Task.objects.filter(project=project).order_by("id")
+    read = ada.client.get(f"/api/tasks/{third.pk}/").content
+    assert json.loads(read)["data"] == {"image": "3.jpg", "n": 2**64 + 1}
     first.delete()
     assert sync(ada, storage)["last_sync_count"] == 0
     second.delete()

@@ -426,6 +426,14 @@ def test_labels(ada: Caller, make_project: MakeProject) -> None:
     )
 
 
+def test_labels_have_whole_numbers_in_full(ada: Caller, make_project: MakeProject) -> None:
+    project = make_project(ada, MOODS_CONFIG)
+    fill(ada, project, text("x", [choice("good")], [], source=10**400, place=[2**64]))
+    assert content(ada, project, "labels-csv", **TRUTH).decode() == (
+        f"text,label,place,source\r\nx,good,[{2**64}],{10**400}\r\n"
+    )
+
+
 def test_labels_are_those_that_evaluations_read(ada: Caller, make_project: MakeProject) -> None:
     """Whatever control they say they are of, unless it is another one."""
     stars = '<Choices name="stars" toName="text"><Choice value="9"/></Choices></View>'
