@@ -17,7 +17,7 @@ from predictions_api.postgres.sql import fetch_all, fetch_one
 IMAGE_COLUMNS = (
     "image_id, name, split, augmentations, cluster, x, y, is_flagged, metrics, position, events"
 )
-SOURCE_COLUMNS = "task_id, annotation_id, prediction_id, split, item, told"
+SOURCE_COLUMNS = "task_id, annotation_id, prediction_id, split, item, told, name"
 POSITION = 9
 # Ranges of the primary key, or of the index on the split's positions.
 RANGE_SQL = f"""
@@ -142,8 +142,8 @@ ORDER BY position LIMIT 1
 
 def _counted(values: Sequence[Any]) -> CountedRow:
     """The row of SOURCE_COLUMNS."""
-    task_id, annotation_id, prediction_id, split, item, told = values
-    return CountedRow(task_id, annotation_id, prediction_id, split, item, told=told)
+    task_id, annotation_id, prediction_id, split, item, told, name = values
+    return CountedRow(task_id, annotation_id, prediction_id, split, item, told=told, name=name)
 
 
 def image_keys(evaluation: ModelEval, image_id: str) -> tuple[int, CountedRow] | None:

@@ -29,6 +29,8 @@ class CountedRow(PlannedRow):
 
     #: What was read of its task, as `ReadImage.told`; None where nobody wrote it down.
     told: str | None = None
+    #: What its image was called.
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,7 @@ def _read_image(
     return ReadImage(
         row=row,
         image_id=(_text(image_id) or str(row.task_id)) + ending,
-        name=((own := _text(name)) and own + ending) or end_of(url) or f"{row.task_id}{ending}",
+        name=_name(row, _text(name), url),
         augmentations=_whole(augmentations),
         url=url,
         stored=StoredImage(
@@ -180,6 +182,16 @@ def _read_image(
         ),
         told=told,
     )
+
+
+def _name(row: PlannedRow, own: str, url: str | None) -> str:
+    """What an image is called: as when it was counted, else as its task says, else by its address;
+    of several images of a task with the item.
+    """
+    if isinstance(row, CountedRow) and row.name:
+        return row.name
+    ending = f"#{row.item}" if row.item else ""
+    return (own and own + ending) or end_of(url) or f"{row.task_id}{ending}"
 
 
 def _told(size: Any, reading: Reading) -> str:

@@ -96,6 +96,7 @@ SIZE = {"width": 100, "height": 100}
     ("told", "later"),
     [
         ({"image_size": SIZE}, {"image_size": {"width": 100, "height": 900}}),
+        ({"image_size": SIZE}, {"image_size": SIZE, "image_name": "b.jpg"}),
         ({"image_size": SIZE}, {}),
         ({}, {"image_size": {"width": 300, "height": 100}}),
     ],
