@@ -20,6 +20,7 @@ from accounts.authentication import access_of
 from accounts.models import ApiToken, AuditEntry, User, Workspace
 from predictions_api.http.fields import MAX_BIGINT, PK_TEXT
 from predictions_api.http.openapi import error_responses, public_errors
+from predictions_api.http.parameters import OrderParameter, Parameters, ordered_documents
 
 NO_USER = "No User matches the given query."
 TEXT = serializers.CharField
@@ -87,6 +88,15 @@ def person_documents(workspace: Workspace, **chosen: Any) -> list[dict[str, Any]
     return [person(user, workspace) for user in members]
 
 
+class MemberListParameters(Parameters):
+    """How members are ordered."""
+
+    ordering = OrderParameter(
+        ("id", "email", "username", "first_name", "last_name", "last_activity", "date_joined"),
+        help_text="Order; by id unless given.",
+    )
+
+
 class MembersView(APIView):
     """The members of the caller's workspace, its service accounts among them."""
 
@@ -95,11 +105,13 @@ class MembersView(APIView):
     @extend_schema(
         operation_id="list_users",
         summary="List the workspace's members",
+        parameters=[MemberListParameters],
         responses={200: WhoamiSerializer(many=True), **error_responses()},
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         workspace = Workspace.objects.get(pk=access_of(request).workspace_id)
-        return Response(person_documents(workspace))
+        ordering = MemberListParameters.read(request.query_params)["ordering"]
+        return Response(ordered_documents(person_documents(workspace), ordering))
 
 
 class MemberView(APIView):

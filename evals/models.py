@@ -233,14 +233,14 @@ class EvalImage(models.Model):
     evaluation = models.ForeignKey(
         ModelEval, on_delete=models.CASCADE, related_name="images", db_index=False
     )
-    # Rows of the store it was computed from; null for an import. Not foreign keys: the evaluation
-    # outlives them.
+    # Rows of the store that it is of, null for an import; no foreign keys, as it outlives them.
     task_id = models.BigIntegerField(null=True)
     annotation_id = models.BigIntegerField(null=True)
     prediction_id = models.BigIntegerField(null=True)
     item = models.TextField(
         default="", blank=True, help_text="Which of its task's images; empty for the only one."
     )
+    told = models.TextField(null=True, help_text="What its task told: evals.db.snapshot.stored.")
     # Of kinds that measure single images: JSON text, whose keys have an order, and what images are
     # ordered by, the first of its numbers.
     metrics = models.TextField(null=True)

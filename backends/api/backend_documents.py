@@ -11,7 +11,7 @@ from backends.db import endpoints
 from backends.models import Endpoint
 from predictions.models import MLBackend
 from predictions_api.http.fields import FiniteField, PkField, StorableJSONField
-from predictions_api.http.rendering import dumps
+from predictions_api.http.storable import bulk_json_text
 from predictions_api.outbound import client
 
 MAX_PARAMS_BYTES = 64_000
@@ -101,7 +101,7 @@ class BackendSerializer(serializers.Serializer[MLBackend]):
         return value
 
     def validate_extra_params(self, value: Any) -> Any:
-        if len(dumps(value)) > MAX_PARAMS_BYTES:
+        if len(bulk_json_text(value)) > MAX_PARAMS_BYTES:
             raise ValidationError(f"At most {MAX_PARAMS_BYTES:,} bytes of JSON.")
         return value
 

@@ -17,9 +17,8 @@ from backends.api.backend_documents import as_sent
 from backends.db import endpoints, items, jobs
 from backends.jobs import start, state
 from backends.models import PredictionJob
-from predictions.api.task_actions import RoomAction
+from predictions.api.task_actions import RoomAction, selection
 from predictions.api.viewset import json_response
-from predictions.filters.tasks import of_selection
 from predictions.models import MLBackend, Project
 from predictions_api.http.fields import MAX_BIGINT, unknown_pk
 from predictions_api.http.storable import finite_number, whole_within
@@ -42,7 +41,7 @@ def retrieve(request: Request, project_id: int) -> HttpResponse:
     if not isinstance(body, Mapping):
         raise ValidationError([f"Expected an object, got {type(body).__name__}."])
     selected = {"selectedItems": {"all": True}, **body}
-    tasks = jobs.filtered(project_id, of_selection(selected, project_id=project_id))
+    tasks = jobs.filtered(project_id, selection(request, selected, project_id))
     with transaction.atomic():
         made = [
             start.create(backend, tasks, user_id=access.user_id)

@@ -9,9 +9,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import orjson
-
 from backends.asking.faults import Uneven, Wrong
+from predictions_api.http.storable import json_value
 
 MAX_INT32 = 2**31 - 1
 INVALID = "InvalidAnswer"
@@ -44,8 +43,8 @@ def document(content: bytes) -> Any:
     deeply to be read.
     """
     try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError:
+        return json_value(content)
+    except ValueError:
         pass
     try:
         return json.loads(content)

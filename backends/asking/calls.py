@@ -13,7 +13,7 @@ import httpx2
 
 from backends.asking import answers
 from backends.asking.faults import MOST_MESSAGE, Away, Ending, TooLarge, Wrong
-from predictions_api.http.rendering import dumps
+from predictions_api.http.storable import bulk_json_text
 from predictions_api.outbound import client, exchanges, waits
 
 MAX_PREDICTED_BYTES = 64 * 2**20
@@ -80,7 +80,7 @@ class Caller:
 
     async def setup(self, body: dict[str, Any], limit_s: float) -> str:
         """POST /setup: the version that the backend names, "" for none."""
-        content = await self._exchange("POST", "setup", dumps(body), limit_s)
+        content = await self._exchange("POST", "setup", bulk_json_text(body), limit_s)
         return answers.version_of(answers.object_in(content)) or ""
 
     async def predict(self, body: bytes, limit_s: float) -> bytes:

@@ -18,7 +18,7 @@ from django.db import connection
 from django.db.models import Count, Exists, Q, QuerySet
 from django.db.models.functions import Now
 
-from evals.db.snapshot import PlannedRow
+from evals.db.snapshot.plan import PlannedRow
 from evals.engine.counting import SplitPart
 from evals.models import EvalChunk, EvalPart, Split
 from predictions.db.places import slot_of_task

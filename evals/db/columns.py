@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from evals.db.definition import OF_SOME
-from evals.db.snapshot import ADDRESS, LONGEST_URL, image_path
+from evals.db.snapshot.stored import ADDRESS, LONGEST_URL, image_path
 from evals.engine.events import Counts
 from evals.engine.reading import reading_of
 from evals.models import ModelEval

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from django.db.models import Q
 
-from evals.db.snapshot import PlannedRow
+from evals.db.snapshot.stored import CountedRow
 from evals.documents.images import ImageRecord, ImageRow, image_records, image_texts
 from evals.engine.events import Cells, Counts, Events, Ints, image_cells, unpack_events
 from evals.models import EvalImage, ModelEval, Split
@@ -17,7 +17,7 @@ from predictions_api.postgres.sql import fetch_all, fetch_one
 IMAGE_COLUMNS = (
     "image_id, name, split, augmentations, cluster, x, y, is_flagged, metrics, position, events"
 )
-SOURCE_COLUMNS = "task_id, annotation_id, prediction_id, split, item"
+SOURCE_COLUMNS = "task_id, annotation_id, prediction_id, split, item, told"
 POSITION = 9
 # Ranges of the primary key, or of the index on the split's positions.
 RANGE_SQL = f"""
@@ -140,16 +140,22 @@ ORDER BY position LIMIT 1
 """  # noqa: S608
 
 
-def image_keys(evaluation: ModelEval, image_id: str) -> tuple[int, PlannedRow] | None:
+def _counted(values: Sequence[Any]) -> CountedRow:
+    """The row of SOURCE_COLUMNS."""
+    task_id, annotation_id, prediction_id, split, item, told = values
+    return CountedRow(task_id, annotation_id, prediction_id, split, item, told=told)
+
+
+def image_keys(evaluation: ModelEval, image_id: str) -> tuple[int, CountedRow] | None:
     """Position and stored rows of an image; None for an unknown id. One statement."""
     # No stored text holds a NUL, and Postgres refuses to look for one.
     row = None if "\0" in image_id else fetch_one(IMAGE_SQL, [evaluation.pk, image_id, image_id])
-    return None if row is None else (row[0], PlannedRow(*row[1:]))
+    return None if row is None else (row[0], _counted(row[1:]))
 
 
 def seen_of_task(
     eval_id: str, task_id: int, *, workspaces: Sequence[int] | None
-) -> tuple[ModelEval, list[PlannedRow]] | None:
+) -> tuple[ModelEval, list[CountedRow]] | None:
     """A finished evaluation, and the stored rows of all images of a task, in order. None where the
     workspaces (None for all) have no such evaluation, or it did not see the task. One statement.
     """
@@ -162,7 +168,7 @@ def seen_of_task(
     seen = list(images.select_related("evaluation__project").defer("events", "slices", "metrics"))
     if not seen:
         return None
-    rows = [PlannedRow(*(getattr(image, name) for name in columns)) for image in seen]
+    rows = [_counted([getattr(image, name) for name in columns]) for image in seen]
     return seen[0].evaluation, rows
 
 
@@ -172,10 +178,10 @@ WHERE evaluation_id = %s AND position >= %s AND position < %s ORDER BY position
 """  # noqa: S608
 
 
-def source_rows(evaluation: ModelEval, first: int, end: int) -> tuple[list[int], list[PlannedRow]]:
+def source_rows(evaluation: ModelEval, first: int, end: int) -> tuple[list[int], list[CountedRow]]:
     """Positions and stored rows of images `first` up to before `end`. One statement."""
     rows = fetch_all(SOURCES_SQL, [evaluation.pk, first, end])
-    return [row[0] for row in rows], [PlannedRow(*row[1:]) for row in rows]
+    return [row[0] for row in rows], [_counted(row[1:]) for row in rows]
 
 
 # Served by the index on (evaluation, left(image_id, 200)).
@@ -194,7 +200,7 @@ FROM evals_evalimage WHERE evaluation_id = %s AND position = ANY(%s) ORDER BY po
 
 def images_named(
     evaluation: ModelEval, *, ids: Sequence[str], positions: Sequence[int]
-) -> tuple[Images, list[PlannedRow]]:
+) -> tuple[Images, list[CountedRow]]:
     """The images of these ids and at these positions, each once, by position, and their stored
     rows; unknown ones are left out. Two statements at most.
     """
@@ -208,7 +214,7 @@ def images_named(
         rows += fetch_all(PLACED_SQL, [evaluation.pk, list(positions)])
     by_position = {row[POSITION]: row for row in rows}
     rows = [by_position[position] for position in sorted(by_position)]
-    return _images(rows), [PlannedRow(*row[POSITION + 2 :]) for row in rows]
+    return _images(rows), [_counted(row[POSITION + 2 :]) for row in rows]
 
 
 # The index on the split's positions.

@@ -18,7 +18,7 @@ from predictions_api.replicas import reading
 IMAGE_COLUMNS = (
     "evaluation_id, position, split_position, split, task_id, annotation_id, prediction_id, item,"
     " image_id, name, augmentations, tp, fp, fn, cluster, x, y, is_flagged, events, metrics,"
-    " measure, slices"
+    " measure, slices, told"
 )
 
 
@@ -45,6 +45,8 @@ class NewImage:
     y: float | None = None
     is_flagged: bool = False
     slices: bytes = b""
+    #: As of `evals.db.snapshot.stored.ReadImage`; None of imported ones.
+    told: str | None = None
     #: Of kinds that measure single images; they are ordered by the first.
     metrics: Mapping[str, float | None] | None = None
 
@@ -95,6 +97,7 @@ def _line(evaluation_id: int, image: NewImage) -> bytes:
         None if image.metrics is None else encode(image.metrics).decode(),
         image.measure,
         image.slices,
+        image.told,
     )
     return b"\t".join([_column(value) for value in columns]) + b"\n"
 

@@ -12,7 +12,8 @@ from msgspec import to_builtins
 from evals.db.columns import image_address, image_addresses
 from evals.db.definition import job_of
 from evals.db.images import images_named
-from evals.db.snapshot import LONGEST_URL, PlannedRow, ReadImage, portions
+from evals.db.snapshot.plan import PlannedRow
+from evals.db.snapshot.stored import LONGEST_URL, ReadImage, portions
 from evals.desk.answers import answers
 from evals.desk.drawing import drawings
 from evals.engine.boxes import StoredImage

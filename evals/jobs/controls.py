@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from evals.db.definition import job_of, kind_of
-from evals.db.snapshot import CannotEvaluate, ReadImage
+from evals.db.snapshot.plan import CannotEvaluate
+from evals.db.snapshot.stored import ReadImage
 from evals.engine.errors import UnknownLabels
 from evals.engine.kinds.kind import Job
 from evals.engine.matched.shapes import same_objects

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from evals.db.snapshot import CannotEvaluate, PlannedRow
+from evals.db.snapshot.plan import CannotEvaluate, PlannedRow
 from evals.documents.slices import MOST_VALUES
 from evals.engine.notes import Notes
 from evals.models import EvalChunk, ModelEval, Split

@@ -1,7 +1,7 @@
 """Which rows of the store an evaluation counts: fixed at one moment, and cut into chunks.
 
 Chunks are stored as they are cut, so that workers count the first ones while the last ones are
-planned. A plan that was not finished is made anew.
+planned. A plan that was not finished is made anew, as is one whose rows have changed.
 """
 
 from contextlib import closing
@@ -10,11 +10,17 @@ from typing import Protocol
 from django.conf import settings
 from django.db import transaction
 
-from evals.db import chunks, snapshot, writes
+from evals.db import chunks, writes
 from evals.db.chunks import NewChunk
 from evals.db.definition import kind_of
 from evals.db.label_config import classes_of
-from evals.db.snapshot import CannotEvaluate, Facts
+from evals.db.snapshot.plan import (
+    CannotEvaluate,
+    Facts,
+    count_own_truths,
+    facts,
+    planned_rows,
+)
 from evals.db.writes import NewPanel
 from evals.documents.document import encode
 from evals.documents.slices import SliceTable
@@ -56,11 +62,11 @@ def plan(evaluation: ModelEval, mine: Holder, call: Call) -> None:
     only = evaluation.options.get("classes")
     found = classes_of(evaluation.project, kind, reading, only=only)
     evaluation.classes, evaluation.is_multi_label = found
-    evaluation.iou_type = kind.starts_with
+    evaluation.iou_type, evaluation.planned_at = kind.starts_with, None
     with transaction.atomic():
         state.keep(evaluation.pk, mine, progress=0.0)
-        chunks.delete_counted(evaluation.pk)
-        evaluation.save(update_fields=["classes", "is_multi_label", "iou_type"])
+        writes.clear(evaluation.pk)
+        evaluation.save(update_fields=["classes", "is_multi_label", "iou_type", "planned_at"])
     slices = SliceTable(evaluation.options.get("slices", []))
     waits = controls.have_to_be_chosen(evaluation)
     seen, n_chunks = _add_chunks(evaluation, slices, mine, None if waits else call)
@@ -69,7 +75,7 @@ def plan(evaluation: ModelEval, mine: Holder, call: Call) -> None:
     evaluation.newest_prediction_at = seen.newest_prediction_at
     _refuse_empty(evaluation)
     evaluation.warnings = [
-        *own_truths(snapshot.count_own_truths(evaluation)),
+        *own_truths(count_own_truths(evaluation)),
         *too_varied(slices.too_varied),
     ]
     evaluation.slices = slices.names
@@ -108,11 +114,11 @@ def _add_chunks(
     seen: Facts | None = None
     cut: list[NewChunk] = []
     most = 1
-    planned = snapshot.planned_rows(evaluation, chunk=settings.EVALUATION_CHUNK, slices=slices)
+    planned = planned_rows(evaluation, chunk=settings.EVALUATION_CHUNK, slices=slices)
     with closing(planned):
         for number, rows in enumerate(planned):
             n_chunks = number + 1
-            seen = seen or snapshot.facts(evaluation)
+            seen = seen or facts(evaluation)
             cut.append(NewChunk(number, rows, position, dict(by_split)))
             position += len(rows)
             for row in rows:
@@ -126,7 +132,7 @@ def _add_chunks(
                 if call:
                     call(n_chunks)
                 most, cut = min(n_chunks, MOST_AT_ONCE), []
-    seen = seen or snapshot.facts(evaluation)
+    seen = seen or facts(evaluation)
     _store(evaluation, cut, mine, seen if call else None)
     evaluation.n_ground_truths, evaluation.n_predictions = n_truths, n_predictions
     evaluation.image_counts = {split.label: by_split[split.value] for split in Split}

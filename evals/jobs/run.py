@@ -16,9 +16,10 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
-from evals.db import chunks, snapshot, writes
-from evals.db.definition import job_of
-from evals.db.snapshot import CannotEvaluate, PlannedRow, ReadImage
+from evals.db import chunks, writes
+from evals.db.definition import job_of, kind_of
+from evals.db.snapshot.plan import CannotEvaluate, Changed, PlannedRow
+from evals.db.snapshot.stored import ReadImage, read_all
 from evals.db.writes import NewImage
 from evals.engine.counting import Counted, count_images
 from evals.engine.errors import EvaluationError, UnknownLabels, UnusableRegion
@@ -49,6 +50,8 @@ WORKERS_LOST = (
     f"{MOST_ATTEMPTS} workers died at the same images, probably for want of memory. "
     "Set EVALUATION_CHUNK lower, then run it again."
 )
+# How often one worker plans an evaluation whose rows change, each time as of then.
+MOST_PLANS = 5
 NO_ROOM = "Waits for room: the disk of the database is full."
 
 
@@ -188,6 +191,19 @@ def _compute(evaluation: ModelEval, mine: Holder, on: Terms) -> None:
         raise CannotEvaluate(state.PROJECT_DELETED)
     if evaluation.planned_at is None:
         planning.plan(evaluation, mine, on.call)
+    for n_left in reversed(range(MOST_PLANS)):
+        try:
+            _follow(evaluation, mine, on)
+            break
+        except Changed as error:
+            if not n_left:
+                raise
+            log.info("evaluation planned anew", evaluation=evaluation.pk, reason=str(error))
+            planning.plan(evaluation, mine, on.call)
+
+
+def _follow(evaluation: ModelEval, mine: Holder, on: Terms) -> None:
+    """From a plan to finished panels. `Changed` where a row of it is no longer as planned."""
     if chunks.wait(evaluation.pk):
         _settle(evaluation, mine)
     is_again = False
@@ -280,8 +296,11 @@ def _images_of(evaluation: ModelEval, chunk: EvalChunk) -> list[ReadImage]:
     # Before all is planned the chunk knows the moment, before controls are chosen the evaluation.
     planned_at = chunk.seen_at or evaluation.planned_at
     assert planned_at is not None
-    return snapshot.read_all(
-        chunks.rows_of(chunk), reading=reading_of(evaluation.reading), planned_at=planned_at
+    return read_all(
+        chunks.rows_of(chunk),
+        reading=reading_of(evaluation.reading),
+        of_text=kind_of(evaluation).needs_data,
+        planned_at=planned_at,
     )
 
 
@@ -335,6 +354,7 @@ def _new_images(
             annotation_id=image.row.annotation_id,
             prediction_id=image.row.prediction_id,
             item=image.row.item,
+            told=image.told,
             slices=bytes.fromhex(image.row.slices),
             metrics=None if counted.metrics is None else counted.metrics[n],
         )

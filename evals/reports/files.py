@@ -10,7 +10,7 @@ import orjson
 
 from evals.db.definition import job_of, kind_of
 from evals.db.images import images_at, source_rows
-from evals.db.snapshot import ReadImage, portions
+from evals.db.snapshot.stored import ReadImage, portions
 from evals.documents.document import encode
 from evals.documents.images import ImageRecord
 from evals.documents.names import BACKGROUND, SPLITS
@@ -200,7 +200,7 @@ def _array(
 
 def _truth_parts(evaluation: ModelEval, split: int | None) -> Iterator[bytes]:
     gone: set[int] = set()
-    names = [stored for stored, _ in reading_of(evaluation.reading).keypoints]
+    names = [called for called, _ in reading_of(evaluation.reading).keypoints]
     points = {"keypoints": names, "skeleton": []} if names else {}
     categories = [
         {"id": n + 1, "name": name, **points} for n, name in enumerate(evaluation.classes)

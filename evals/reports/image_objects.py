@@ -12,7 +12,8 @@ from msgspec.structs import asdict
 
 from evals.db.definition import job_of, kind_of
 from evals.db.images import image_keys, images_at
-from evals.db.snapshot import PlannedRow, ReadImage, read
+from evals.db.snapshot.plan import PlannedRow
+from evals.db.snapshot.stored import ReadImage, read
 from evals.documents.images import ImageDetection, ImageObject, ImageRecord, ImageWithObjects
 from evals.documents.refusals import ImageNotFound, ReportNotFound
 from evals.engine.kinds.kind import ImageVerdicts
@@ -48,8 +49,8 @@ def image_with_objects(evaluation: ModelEval, image_id: str, confidence: int) ->
     classes = evaluation.classes
     record = images_at(evaluation, [position]).records(confidence, len(classes))[0]
     verdicts = kind_of(evaluation).verdicts([image.stored], job_of(evaluation), confidence)[0]
-    # Of the data that a kind reads nothing tells when they were changed.
-    if kind_of(evaluation).needs_data and _counts(verdicts) != _counted(record):
+    # Of one that was counted before such was written down, nothing else tells of an edited task.
+    if row.told is None and kind_of(evaluation).has_items and _counts(verdicts) != _counted(record):
         raise ReportNotFound(CHANGED)
     return ImageWithObjects(
         **asdict(record),
@@ -83,7 +84,7 @@ def stored_images(evaluation: ModelEval, rows: Sequence[PlannedRow]) -> list[Rea
     # What is shown of a text is the text.
     needs_data = kind_of(evaluation).needs_data
     reading = replace(reading_of(evaluation.reading), needs_data=needs_data)
-    return read(rows, reading=reading, planned_at=evaluation.planned_at)
+    return read(rows, reading=reading, of_text=needs_data, planned_at=evaluation.planned_at)
 
 
 def _objects(verdicts: ImageVerdicts, classes: Sequence[str]) -> list[ImageObject]:

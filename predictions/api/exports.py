@@ -14,12 +14,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
-from predictions.api.parameters import ExportTypeParameters, ProjectExportParameters
+from predictions.api.parameters import (
+    ExportListParameters,
+    ExportTypeParameters,
+    ProjectExportParameters,
+)
 from predictions.api.schema import exports as docs
 from predictions.api.serializers import ProjectSerializer
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
 from predictions.db import task_pages
-from predictions.db.curation.views import NO_VIEW, existing_view
+from predictions.db.curation.views import existing_view
 from predictions.db.documents import Document
 from predictions.db.versions import OneVersion
 from predictions.exports import project as project_export
@@ -28,6 +32,7 @@ from predictions.exports.offered import offered
 from predictions.exports.project import CONTENT_TYPES, Wanted
 from predictions.filters.tasks import of_view
 from predictions.models import Project, ProjectExport
+from predictions_api.http.parameters import ordered_documents
 
 #: Of tasks that are none, nothing is exported: no task has this id.
 NO_TASKS = (0,)
@@ -84,8 +89,9 @@ class ProjectExportViewSet(Rows):
     @docs.EXPORT_LIST
     def list(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """The project's jobs, the newest first."""
-        jobs = ProjectExport.objects.filter(project=self._project()).order_by("-id")
-        return json_response([job_document(job) for job in jobs])
+        jobs = ProjectExport.objects.filter(project=self._project()).order_by("id")
+        wanted = ExportListParameters.read(request.query_params)["ordering"] or "-id"
+        return json_response(ordered_documents([job_document(job) for job in jobs], wanted))
 
     @docs.EXPORT_CREATE
     @audit.recorded("project.exported", "project {project_pk}")
@@ -108,9 +114,7 @@ class ProjectExportViewSet(Rows):
         """The tasks that a saved view of the project shows now; empty, for all, without a view."""
         if view_id is None:
             return ()
-        view = existing_view(view_id, workspace_id=project.workspace_id)
-        if view.project_id != project.pk:
-            raise NotFound(NO_VIEW)
+        view = existing_view(view_id, workspace_id=project.workspace_id, project_id=project.pk)
         shown = of_view(view.data, project_id=project.pk)
         return tuple(task_pages.ids_of(shown, project_id=project.pk)) or NO_TASKS
 

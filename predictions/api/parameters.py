@@ -18,8 +18,10 @@ from predictions_api.http.parameters import (
     IdsParameter,
     LimitParameter,
     NumberParameter,
+    OrderParameter,
     PageParameter,
     Parameters,
+    RefusedParameter,
     TextParameter,
     WordsParameter,
 )
@@ -97,9 +99,51 @@ class TaskListParameters(TaskPageParameters):
     """Whose tasks, and which of them."""
 
     project = IdParameter(help_text="The project; 404 without it and without a view.")
-    view = IdParameter(help_text="A saved view: its project, filters and order, unless given.")
+    view = IdParameter(
+        help_text="Only tasks of this saved view, in its order unless the query has one; its"
+        " project need not be named."
+    )
     query = TextParameter(
         help_text="JSON of the Data Manager: `filters`, `ordering` and `selectedItems`."
+    )
+    selectedItems = TextParameter(
+        help_text="JSON as `selectedItems` of the query: these tasks, or all but these."
+    )
+    only_annotated = FlagParameter(
+        help_text="Only tasks with an annotation that was not cancelled."
+    )
+    review = RefusedParameter(reason="Tasks are not listed for review here.", unless=("false", "0"))
+    resolve_uri = FlagParameter(
+        lenient=True, help_text="Without effect: addresses in the data stay as they are stored."
+    )
+
+
+class AnnotationListParameters(Parameters):
+    """How a task's annotations are ordered."""
+
+    ordering = OrderParameter(
+        ("id", "created_at", "updated_at", "completed_by", "lead_time", "ground_truth",
+         "was_cancelled"),
+        help_text="Order; by id unless given.",
+    )  # fmt: skip
+
+
+class StorageListParameters(Parameters):
+    """Whose storages."""
+
+    project = IdParameter(required=True, help_text="The project.")
+    ordering = OrderParameter(
+        ("id", "title", "created_at", "last_sync", "last_sync_count", "status"),
+        help_text="Order; by id unless given.",
+    )
+
+
+class ExportListParameters(Parameters):
+    """How a project's exports are ordered."""
+
+    ordering = OrderParameter(
+        ("id", "title", "created_at", "finished_at", "status"),
+        help_text="Order; the newest first unless given.",
     )
 
 
@@ -109,12 +153,33 @@ class ViewListParameters(Parameters):
     project = IdParameter(help_text="Only this project's; those of all projects without.")
 
 
-class ProjectListParameters(Parameters):
+class ElsewhereParameters(Parameters):
+    """What Label Studio's projects can be chosen by, and those here cannot."""
+
+    archived = FlagParameter(lenient=True, help_text="`true` lists none: nothing is archived.")
+    source_interface_id = RefusedParameter(reason="Projects have no interfaces here.")
+    state = RefusedParameter(reason="Projects have no states here.")
+    workspaces = RefusedParameter(reason="A key is for one workspace: its projects are listed.")
+
+
+class ProjectListParameters(ElsewhereParameters):
     """Which projects, and what is shown of them."""
 
     include = WordsParameter(help_text="Only these keys, comma-separated.")
     title = TextParameter(help_text="Whose title contains this.")
     ids = WordsParameter(help_text="Only these ids, comma-separated.")
+    search = TextParameter(help_text="Whose title or description contains this.")
+    filter = ChoiceParameter(
+        ["all", "pinned_only", "exclude_pinned"],
+        default="all",
+        help_text="Pinned ones, which have a `pinned_at`, or the others; all unless given.",
+    )
+    ordering = OrderParameter(
+        ("id", "title", "created_at", "pinned_at"),
+        help_text="Order; pinned ones first unless given, the last pinned before others, then"
+        " those made last.",
+    )
+    members_limit = TextParameter(help_text="Without effect: members are not listed.")
 
 
 class ModelVersionParameters(Parameters):
@@ -168,12 +233,6 @@ class ProjectExportParameters(ExportTypeParameters, EscapeParameters):
     @classmethod
     def read(cls, query: Mapping[str, str]) -> dict[str, Any]:
         """As declared; `ids` has those of all its names, None where none was given."""
-        everything = getattr(query, "getlist", None)
-        if everything is not None:
-            query = {name: query[name] for name in query}
-            for name in ("ids", "ids[]"):
-                if name in query:
-                    query[name] = ",".join(everything(name))
         values = super().read(query)
         if values["model_version"] is not None and values["source"] != "predictions":
             raise ValidationError({"model_version": ["Goes with source=predictions."]})
@@ -221,6 +280,7 @@ class ActionParameters(ActionListParameters):
         required=True,
         help_text="The action.",
     )
+    view = IdParameter(help_text="Only of the tasks of this saved view.")
     wait = NumberParameter(
         help_text="Of `retrieve_tasks_predictions`: seconds, from 0 to 30, to wait for its jobs."
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations  # `list` is a method here
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
+from django.db.models import F, Q, QuerySet
 from django.http import HttpResponse
 from rest_framework import status
 from rest_framework.decorators import action
@@ -27,7 +29,7 @@ from predictions.db import projects, versions
 from predictions.db.documents import Document
 from predictions.models import Project
 from predictions_api.http.pagination import NumberedPages
-from predictions_api.http.parameters import ID_TEXT
+from predictions_api.http.parameters import ID_TEXT, ordered
 from predictions_api.http.storable import Refused, json_text
 
 
@@ -42,7 +44,8 @@ class ProjectViewSet(Rows):
 
     def get_queryset(self) -> Any:
         rows = Project.objects.filter(workspace_id=self.access().workspace_id)
-        return rows.select_related("created_by").order_by("-id")
+        pinned = F("pinned_at").desc(nulls_last=True)
+        return rows.select_related("created_by").order_by(pinned, "-id")
 
     def get_object(self) -> Project:
         project: Project | None = self.get_queryset().filter(pk=self.row_id()).first()
@@ -57,12 +60,7 @@ class ProjectViewSet(Rows):
     @docs.PROJECT_LIST
     def list(self, request: Request, **kwargs: Any) -> Response:
         asked = ProjectListParameters.read(request.query_params)
-        rows = self.get_queryset()
-        if asked["title"]:
-            rows = rows.filter(title__icontains=asked["title"])
-        if asked["ids"] is not None:
-            rows = rows.filter(pk__in=[int(i) for i in asked["ids"] if ID_TEXT.fullmatch(i)])
-        page = self.paginate_queryset(rows) or []
+        page = self.paginate_queryset(self._chosen(asked)) or []
         include = asked["include"]
         if include:
             whole = [self._document(project, counted=False) for project in page]
@@ -71,6 +69,21 @@ class ProjectViewSet(Rows):
             totals = projects.totals_of_projects([project.pk for project in page])
             shown = [{**ProjectSerializer(p).data, **totals.get(p.pk, {})} for p in page]
         return self.get_paginated_response(shown)
+
+    def _chosen(self, asked: Mapping[str, Any]) -> QuerySet[Project]:
+        rows: QuerySet[Project] = self.get_queryset()
+        if asked["title"]:
+            rows = rows.filter(title__icontains=asked["title"])
+        if asked["search"]:
+            text = asked["search"]
+            rows = rows.filter(Q(title__icontains=text) | Q(description__icontains=text))
+        if asked["ids"] is not None:
+            rows = rows.filter(pk__in=[int(i) for i in asked["ids"] if ID_TEXT.fullmatch(i)])
+        if asked["archived"]:
+            rows = rows.none()
+        if asked["filter"] != "all":
+            rows = rows.filter(pinned_at__isnull=asked["filter"] == "exclude_pinned")
+        return ordered(rows, asked["ordering"])
 
     @docs.PROJECT_CREATE
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:

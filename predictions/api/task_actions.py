@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # `list` is a method here
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from django.db import transaction
@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 
 from accounts import audit
+from accounts.authentication import access_of
 from accounts.tokens import Access
 from predictions.api.parameters import ActionListParameters, ActionParameters
 from predictions.api.schema import tasks as docs
@@ -20,11 +21,14 @@ from predictions.api.viewset import NO_PROJECT, Rows, json_response, validated
 from predictions.db import prediction_batches, task_pages, tasks
 from predictions.db.annotations import delete_annotations_of_tasks
 from predictions.db.curation import tags
+from predictions.db.curation.views import existing_view
 from predictions.db.documents import Document
 from predictions.db.places import project_exists
 from predictions.db.reviews.accepting import accept_predictions, annotate_as_predicted
-from predictions.filters.tasks import of_selection
+from predictions.filters.tasks import TaskFilter, of_selection
 from predictions.models import Task
+from predictions_api.http.fields import MAX_BIGINT
+from predictions_api.http.storable import whole_within
 
 
 def delete_tasks(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
@@ -154,6 +158,22 @@ def register_action(name: str, action: RoomAction) -> None:
     _of_rooms[name] = action
 
 
+def selection(request: Request, body: Any, project_id: int) -> TaskFilter:
+    """The tasks that the body of an action chooses, of those of the saved view that the address or
+    the body names, if one does. ValidationError for what cannot be read; NotFound for a view that
+    the project does not have.
+    """
+    view_id, view = ActionParameters.read(request.query_params)["view"], None
+    if view_id is None and isinstance(body, Mapping) and body.get("view") is not None:
+        view_id = whole_within(body["view"], 1, MAX_BIGINT)
+        if view_id is None:
+            raise ValidationError({"view": ["Enter the id of a view."]})
+    if view_id is not None:
+        workspace_id = access_of(request).workspace_id
+        view = existing_view(view_id, workspace_id=workspace_id, project_id=project_id).data
+    return of_selection(body, project_id=project_id, view=view)
+
+
 class TaskActionViewSet(Rows):
     """Actions on a selection of tasks."""
 
@@ -198,7 +218,7 @@ class TaskActionViewSet(Rows):
         self._check(project_id)
         if name in _of_rooms:
             return _of_rooms[name].answer(request, project_id)
-        wanted = of_selection(body, project_id=project_id)
+        wanted = selection(request, body, project_id)
         act = ACTIONS[name][0]
         with transaction.atomic():
             ids = task_pages.locked(wanted, project_id=project_id)

@@ -13,7 +13,11 @@ from rest_framework.response import Response
 
 from accounts import audit
 from predictions.api import idempotency
-from predictions.api.parameters import TaskListParameters, TaskPageParameters
+from predictions.api.parameters import (
+    AnnotationListParameters,
+    TaskListParameters,
+    TaskPageParameters,
+)
 from predictions.api.schema import tasks as docs
 from predictions.api.serializers import AnnotationSerializer, MarkSerializer, TaskSerializer
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
@@ -30,10 +34,12 @@ from predictions.db.annotations import (
 from predictions.db.curation.views import existing_view
 from predictions.db.documents import Document
 from predictions.db.places import project_exists
-from predictions.filters.tasks import TaskFilter, of_query, of_view
+from predictions.filters.tasks import TaskFilter, of_list
 from predictions.models import Annotation, Task
 from predictions_api.http.fields import unknown_pk
+from predictions_api.http.parameters import ordered_documents
 
+STAYS = "An annotation stays on its task; make another one there."
 NO_PROJECT_NAMED = {"detail": "Neither project nor view id specified"}
 
 
@@ -50,12 +56,9 @@ class TaskPages(Rows):
         return project_id
 
     def page(
-        self, project_id: int, query: TaskFilter | str | None = None, *, bare: bool = False
+        self, project_id: int, wanted: TaskFilter, asked: Mapping[str, Any], *, bare: bool = False
     ) -> HttpResponse:
         workspace_id = self.access().workspace_id
-        self.known_project(project_id)
-        wanted = query if isinstance(query, TaskFilter) else of_query(query, project_id=project_id)
-        asked = TaskPageParameters.read(self.request.query_params)
         size, page = asked["page_size"], asked["page"]
         rows = task_pages.page(
             wanted,
@@ -94,7 +97,9 @@ class ProjectTaskViewSet(TaskPages):
 
     @docs.PROJECT_TASK_LIST
     def list(self, request: Request, **kwargs: Any) -> HttpResponse:
-        return self.page(self.row_id("project_pk"), bare=True)
+        project_id = self.known_project(self.row_id("project_pk"))
+        asked = TaskPageParameters.read(request.query_params)
+        return self.page(project_id, TaskFilter(), asked, bare=True)
 
     @docs.PROJECT_TASKS_DELETE
     @audit.recorded("selection.delete_tasks", "project {project_pk}")
@@ -118,13 +123,20 @@ class TaskViewSet(TaskPages):
         asked = TaskListParameters.read(request.query_params)
         project_id, view = asked["project"], None
         if asked["view"] is not None:
-            view = existing_view(asked["view"], workspace_id=self.access().workspace_id)
-            project_id = project_id or view.project_id
+            view = existing_view(
+                asked["view"], workspace_id=self.access().workspace_id, project_id=project_id
+            )
+            project_id = view.project_id
         if project_id is None:
             return json_response(NO_PROJECT_NAMED, status.HTTP_404_NOT_FOUND)
-        if view is None or asked["query"] is not None:
-            return self.page(project_id, asked["query"])
-        return self.page(project_id, of_view(view.data, project_id=view.project_id))
+        wanted = of_list(
+            asked["query"],
+            project_id=self.known_project(project_id),
+            view=None if view is None else view.data,
+            selected=asked["selectedItems"],
+            only_annotated=asked["only_annotated"],
+        )
+        return self.page(project_id, wanted, asked)
 
     @docs.TASK_CREATE
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
@@ -167,7 +179,9 @@ class TaskAnnotationViewSet(Rows):
     @docs.ANNOTATION_LIST
     def list(self, request: Request, **kwargs: Any) -> HttpResponse:
         task = tasks.existing_task(self.row_id("task_pk"), self.access())
-        return json_response(annotations_of_tasks([task["id"]]))
+        asked = AnnotationListParameters.read(request.query_params)
+        found = annotations_of_tasks([task["id"]])
+        return json_response(ordered_documents(found, asked["ordering"]))
 
     @docs.ANNOTATION_CREATE
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
@@ -203,8 +217,11 @@ class AnnotationViewSet(Rows):
         return self._update(partial=True)
 
     def _update(self, *, partial: bool) -> HttpResponse:
-        self.get_object()
+        kept, body = self.get_object(), self.request.data
         values = self.checked(AnnotationSerializer, partial=partial)
+        given = {n: body.get(n) for n in ("task", "project")} if isinstance(body, Mapping) else {}
+        if moved := [n for n, v in given.items() if v is not None and str(v) != str(kept[n])]:
+            raise ValidationError({name: [STAYS] for name in moved})
         return json_response(update_annotation(self.row_id(), values, self.access()))
 
     @docs.ANNOTATION_MARK

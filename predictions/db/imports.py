@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from predictions.db.places import slots_of_tasks
 from predictions.models import ImportCheckpoint, Project
+from predictions_api.http.storable import json_value
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.copying import (
     Copy,
@@ -235,7 +234,7 @@ def values_of_tasks(project_id: int, ways: Sequence[Sequence[str]]) -> dict[int,
     """  # noqa: S608
     params = [*(list(way) for way in ways), project_id]
     found = fetch_all(sql, params, slot=slots.of_project(project_id))
-    return {row[0]: orjson.loads(row[1]) for row in found}
+    return {row[0]: json_value(row[1]) for row in found}
 
 
 def truths_of_tasks(task_ids: Sequence[int]) -> dict[int, tuple[int, str]]:

@@ -6,14 +6,13 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from predictions.api.serializers import ProjectSerializer
 from predictions.db.documents import Document
 from predictions.db.projects import project_totals
 from predictions.models import Project
 from predictions.regions.config import read_config
 from predictions_api.http.rendering import dumps
+from predictions_api.http.storable import json_value
 
 PROJECT_KEYS = (
     "id", "task_number", "finished_task_number", "total_predictions_number",
@@ -75,7 +74,7 @@ def task(document: Document) -> Document:
 def annotation(document: Document, shown_first: Mapping[int, Document]) -> Document:
     """An annotation, from the document of its routes; `shown_first` are predictions by task."""
     # As it is stored, it may be text that nobody has parsed.
-    result: Any = orjson.loads(dumps(document["result"]))
+    result: Any = json_value(dumps(document["result"]))
     shown = shown_first.get(document["task"], {})
     known = {
         **document,

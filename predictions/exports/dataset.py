@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
-import orjson
 from rest_framework.exceptions import ValidationError
 
 from predictions.db.task_pages import naming_facts
@@ -22,6 +21,7 @@ from predictions.exports.datasets.items import ImageItem, Item, NotHeld, image_i
 from predictions.exports.formats import gzipped
 from predictions.exports.project import documents_of
 from predictions.exports.types.archive import PIECE_BYTES, Entry, zipped
+from predictions.exports.types.given import values_of
 from predictions.exports.types.objects import Scheme, scheme_of
 from predictions.models import Project
 from predictions_api.http.rendering import dumps
@@ -218,7 +218,7 @@ def _tasks(wanted: DataSet, advance: Advance) -> Iterator[dict[str, Any]]:
     # The tokens of a text depend on all its regions, of whatever version.
     only = None if wanted.format == "conll" else wanted.version
     for document in documents_of(wanted.project, wanted.chosen, only):
-        task: dict[str, Any] = orjson.loads(dumps(document))
+        task: dict[str, Any] = values_of(dumps(document))
         advance(1)
         yield task
 

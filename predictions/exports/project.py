@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
 from rest_framework.exceptions import ValidationError
 
 from predictions.db.documents import Document
@@ -19,10 +18,11 @@ from predictions.db.versions import OneVersion, has_several_versions
 from predictions.exports.sizes import sized
 from predictions.exports.types import coco, masks, tables, voc, yolo
 from predictions.exports.types.archive import Entry, zipped
-from predictions.exports.types.given import given_of
+from predictions.exports.types.given import given_of, values_of
 from predictions.exports.types.objects import Picture, Scheme, picture_of, scheme_of
 from predictions.models import Project
 from predictions_api.http.rendering import dumps
+from predictions_api.http.storable import json_value
 
 SOURCES = ("predictions", "annotations")
 # The suffix of each type's file.
@@ -41,8 +41,8 @@ TYPES = {
 }
 CONTENT_TYPES = {
     "json": "application/json",
-    "csv": "text/csv",
-    "tsv": "text/tab-separated-values",
+    "csv": "text/csv; charset=utf-8",
+    "tsv": "text/tab-separated-values; charset=utf-8",
     "zip": "application/zip",
 }
 OF_MASKS = frozenset({"BRUSH_TO_PNG", "BRUSH_TO_NUMPY", "BRUSH_TO_COCO"})
@@ -155,8 +155,9 @@ def _json(project: Project, wanted: Wanted, advance: Advance) -> Iterator[bytes]
 
 def _tasks(project: Project, wanted: Wanted, advance: Advance) -> Iterator[dict[str, Any]]:
     """Tasks as JSON values. One whose annotations were all cancelled has none."""
+    of = values_of if wanted.suffix == "zip" else json_value
     for document in documents_of(project, wanted.chosen, wanted.version):
-        task: dict[str, Any] = orjson.loads(dumps(document))
+        task: dict[str, Any] = of(dumps(document))
         advance(1)
         if wanted.all_tasks or given_of(task, wanted.source):
             yield task

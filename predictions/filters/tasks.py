@@ -7,7 +7,7 @@ ignored; no client text stands in any clause.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from rest_framework.exceptions import ValidationError
 
 from predictions.filters.children import Children
 from predictions.filters.registered import Rows, Scope
-from predictions.filters.task_columns import Clause, filter_clause, order_of
+from predictions.filters.task_columns import ANNOTATED, Clause, filter_clause, order_of
 from predictions.filters.within import by_id, of_project
 from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.http.storable import Refused, whole_within
@@ -85,18 +85,44 @@ def group_clause(group: Mapping[str, Any], *, name: str, project_id: int) -> Cla
 
 
 def of_query(
-    text: str | None, *, project_id: int, known: Mapping[str, Any] | None = None
+    text: str | None,
+    *,
+    project_id: int,
+    known: Mapping[str, Any] | None = None,
+    view: Mapping[str, Any] | None = None,
 ) -> TaskFilter:
     """The filter in the parameter `query`: JSON with `filters`, `selectedItems` and `ordering`, any
     of which may be missing; everything for None. ValidationError for what cannot be read. `known`
-    is what a provider of columns has looked up already (see `Scope`).
+    is what a provider of columns has looked up already (see `Scope`). With the `data` of a saved
+    view only tasks of the view, in its order unless the query has one.
     """
     if text is None:
-        return TaskFilter()
+        return TaskFilter() if view is None else of_view(view, project_id=project_id)
     try:
-        return _task_filter(_json_object(text), Scope(project_id, dict(known or {})))
+        return _task_filter(_json_object(text), Scope(project_id, dict(known or {})), view or {})
     except Refused as exc:
         raise ValidationError({"query": [str(exc)]}) from None
+
+
+def of_list(
+    query: str | None,
+    *,
+    project_id: int,
+    view: Mapping[str, Any] | None = None,
+    selected: str | None = None,
+    only_annotated: bool = False,
+) -> TaskFilter:
+    """The filter of a list of tasks: `query` as above, narrowed to the tasks that the JSON in
+    `selected` chooses, and to those that have an annotation which was not cancelled.
+    ValidationError for what cannot be read.
+    """
+    wanted = of_query(query, project_id=project_id, view=view)
+    try:
+        chosen = None if selected is None else _selected(_json_object(selected))
+    except Refused as exc:
+        raise ValidationError({"selectedItems": [str(exc)]}) from None
+    annotated: Clause | None = (ANNOTATED, []) if only_annotated else None
+    return _narrowed(wanted, [clause for clause in (chosen, annotated) if clause is not None])
 
 
 def of_document(document: Any, *, project_id: int, name: str = "query") -> TaskFilter:
@@ -117,9 +143,12 @@ def of_view(data: Mapping[str, Any], *, project_id: int) -> TaskFilter:
     return of_document(known, project_id=project_id, name="data")
 
 
-def of_selection(document: Any, *, project_id: int) -> TaskFilter:
-    """The filter in a body with `selectedItems`, and if given `filters`. ValidationError for what
-    cannot be read, and without a selection: nobody means all tasks by saying nothing.
+def of_selection(
+    document: Any, *, project_id: int, view: Mapping[str, Any] | None = None
+) -> TaskFilter:
+    """The filter in a body with `selectedItems`, and if given `filters`; with the `data` of a saved
+    view only tasks of the view. ValidationError for what cannot be read, and without a selection:
+    nobody means all tasks by saying nothing.
     """
     if not isinstance(document, Mapping):
         raise ValidationError([f"Expected an object, got {type(document).__name__}."])
@@ -127,7 +156,7 @@ def of_selection(document: Any, *, project_id: int) -> TaskFilter:
     if not isinstance(selected, Mapping) or "all" not in selected:
         raise ValidationError({"selectedItems": ["An object with all, and included or excluded."]})
     try:
-        return _task_filter(document, Scope(project_id))
+        return _task_filter(document, Scope(project_id), view or {})
     except Refused as exc:
         raise ValidationError([str(exc)]) from None
 
@@ -142,28 +171,44 @@ def _json_object(text: str) -> Mapping[str, Any]:
     return document
 
 
-def _task_filter(document: Mapping[str, Any], scope: Scope) -> TaskFilter:
-    clauses = [_selected(document.get("selectedItems") or {})]
-    group = document.get("filters") or {}
-    if not isinstance(group, Mapping):
-        raise Refused("filters is an object with conjunction and items.")
-    if group.get("items"):
-        clauses.append(_group_clause(group, scope))
-    given = [clause for clause in clauses if clause is not None]
-    order = order_of(document.get("ordering") or [], scope)
+def _task_filter(
+    document: Mapping[str, Any], scope: Scope, view: Mapping[str, Any] | None = None
+) -> TaskFilter:
+    """What the document lets through, of the tasks that the view shows where there is one."""
+    shown = view or {}
+    clauses = [
+        _selected(document.get("selectedItems") or {}),
+        _filters(document, scope),
+        _filters(shown, scope),
+    ]
+    order = order_of(document.get("ordering") or shown.get("ordering") or [], scope)
     wanted = TaskFilter(
         order=order.clause,
         sorted_by=order.by,
         rows=order.rows,
         children=order.children,
         is_falling=order.is_falling,
-        is_everything=not given,
     )
-    if given:
+    return _narrowed(wanted, [clause for clause in clauses if clause is not None])
+
+
+def _filters(document: Mapping[str, Any], scope: Scope) -> Clause | None:
+    """The clause of `filters`; None where there are none."""
+    group = document.get("filters") or {}
+    if not isinstance(group, Mapping):
+        raise Refused("filters is an object with conjunction and items.")
+    return _group_clause(group, scope) if group.get("items") else None
+
+
+def _narrowed(wanted: TaskFilter, further: Sequence[Clause]) -> TaskFilter:
+    """The same filter, which lets through only what fulfils these clauses, too."""
+    if further:
+        clauses = further if wanted.is_everything else [wanted.where, *further]
         wanted.where = (
-            " AND ".join(sql for sql, _ in given),
-            [value for _, params in given for value in params],
+            " AND ".join(sql for sql, _ in clauses),
+            [value for _, params in clauses for value in params],
         )
+        wanted.is_everything = False
     return wanted
 
 

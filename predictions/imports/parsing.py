@@ -9,25 +9,8 @@ import orjson
 from rest_framework.exceptions import ParseError
 
 from predictions_api.http.parsing import finite, hold_for, parse_json
+from predictions_api.http.storable import STEP, may_hold_long_integer
 from predictions_api.operations import collector
-
-# orjson rounds integers beyond 64 bits; a text that may hold one is parsed exactly instead.
-LONG_INTEGER = re.compile(rb"(?<![\d.])-?\d{19}")
-# Every digit becomes 0 and everything else a space. Twenty times as fast as the expression, which
-# only sees what has 19 digits in a row.
-DIGITS = bytes(ord("0") if chr(n).isdigit() and n < 128 else ord(" ") for n in range(256))
-LONG_RUN = b"0" * 19
-STEP = 1 << 20
-
-
-def may_hold_long_integer(text: bytes) -> bool:
-    """Whether there is an integer of 19 digits or more, outside of a fraction."""
-    if len(text) <= STEP:
-        found = LONG_RUN in text.translate(DIGITS)
-    else:
-        pieces = (text[max(0, n - 20) : n + STEP] for n in range(0, len(text), STEP))
-        found = any(LONG_RUN in piece.translate(DIGITS) for piece in pieces)
-    return found and LONG_INTEGER.search(text) is not None
 
 
 def parse_fast(text: bytes, *, encoding: str = "utf-8") -> object:

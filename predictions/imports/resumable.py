@@ -9,7 +9,6 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-import orjson
 from django.db import transaction
 
 from predictions.db.imports import committed_items, note_committed
@@ -65,7 +64,7 @@ def _parquet_items(file: IO[bytes]) -> Iterator[Any]:
         names = [name for name in COLUMNS if name in batch.schema.names]
         for row in batch.select(names).to_pylist():
             if isinstance(row.get("result"), str):
-                row["result"] = orjson.loads(row["result"])
+                row["result"] = parse_fast(row["result"].encode())
             yield row
 
 

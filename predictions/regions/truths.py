@@ -96,7 +96,7 @@ def is_same(present: Any, proposed: Any) -> bool:
 
 def _content_and_meta(region: Any) -> bytes:
     if not isinstance(region, dict):
-        return orjson.dumps(region)
+        return orjson.dumps(_plain(region))
     return _content(region) + orjson.dumps(
         _plain(region.get("meta") or {}), option=orjson.OPT_SORT_KEYS
     )

@@ -1,16 +1,19 @@
 """Parameters of a query string as fields of a serializer: it reads them, and the OpenAPI document
 is made of it.
 
-They are read as Label Studio reads them: an empty value counts as none, the last of several counts,
-and what does not fit is a 400 by name.
+They are read as Label Studio reads them: an empty value counts as none, the last of several counts
+but for lists, and what does not fit is a 400 by name.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from operator import itemgetter
+from typing import Any, TypeVar
 
+from django.db.models import F, Model, QuerySet
+from django.http import QueryDict
 from django.utils.dateparse import parse_datetime
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
@@ -19,6 +22,7 @@ from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
 
 from predictions_api.http.fields import MAX_BIGINT, FiniteField
 
+M = TypeVar("M", bound=Model)
 INVALID_CHOICE = "Select a valid choice. That choice is not one of the available choices."
 NUL = "Null characters are not allowed."
 ID_TEXT = re.compile(r"[0-9]{1,19}")
@@ -50,7 +54,7 @@ class Parameters(serializers.Serializer[Any]):
         errors: dict[str, Any] = {}
         for name in query:
             field = fields.get(name)
-            text = query[name]
+            text = _text_of(query, name, field)
             if field is not None and (text or getattr(field, "empty_counts", False)):
                 try:
                     values[name] = _value(field, text)
@@ -80,6 +84,13 @@ def _declared(
         if field.required
     }
     return fields, defaults, required
+
+
+def _text_of(query: Mapping[str, str], name: str, field: Any) -> str:
+    """The last value of the name; of a list all of them, for clients repeat the name."""
+    if getattr(field, "is_list", False) and isinstance(query, QueryDict):
+        return ",".join(str(value) for value in query.getlist(name))
+    return query[name]
 
 
 def _value(field: serializers.Field[Any, Any, Any, Any], text: str) -> Any:
@@ -222,16 +233,59 @@ class OrderParameter(ChoiceParameter):
         super().__init__([*names, *(f"-{name}" for name in names)], **options)
 
 
+class RefusedParameter(TextParameter):
+    """What clients of others can ask for, and this server cannot give: passing over it would answer
+    with rows that were not asked for. Texts that ask for nothing are let through.
+    """
+
+    def __init__(self, *, reason: str, unless: Iterable[str] = (), **options: Any) -> None:
+        self.reason = reason
+        self.harmless = frozenset(unless)
+        super().__init__(**{"help_text": f"Refused. {reason}", **options})
+
+    def to_internal_value(self, data: Any) -> str:
+        if data.lower() not in self.harmless:
+            raise ValidationError([self.reason])
+        return str(data)
+
+
+def ordered(rows: QuerySet[M], ordering: str | None) -> QuerySet[M]:
+    """Rows in the order that an `OrderParameter` names, those without a value last, ties by id; as
+    they are without one.
+    """
+    if ordering is None:
+        return rows
+    column = F(ordering.removeprefix("-"))
+    is_falling = ordering.startswith("-")
+    order = column.desc(nulls_last=True) if is_falling else column.asc(nulls_last=True)
+    return rows.order_by(order, "id")
+
+
+def ordered_documents(
+    documents: Sequence[dict[str, Any]], ordering: str | None
+) -> list[dict[str, Any]]:
+    """The same of documents, which come in the order of their ids."""
+    if ordering is None:
+        return list(documents)
+    name, is_falling = ordering.removeprefix("-"), ordering.startswith("-")
+    known = [one for one in documents if one[name] is not None]
+    unknown = [one for one in documents if one[name] is None]
+    return [*sorted(known, key=itemgetter(name), reverse=is_falling), *unknown]
+
+
 class WordsParameter(TextParameter):
-    """A comma-separated list; None when absent."""
+    """A comma-separated list, or one whose name is repeated; None when absent."""
+
+    is_list = True
 
     def to_internal_value(self, data: Any) -> Any:
         return [word for word in data.split(",") if word]
 
 
 class IdsParameter(TextParameter):
-    """Ids, comma-separated; None when absent."""
+    """Ids, comma-separated, or the name repeated; None when absent."""
 
+    is_list = True
     MAX_IDS = 1000
 
     def to_internal_value(self, data: Any) -> Any:

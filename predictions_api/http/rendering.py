@@ -73,16 +73,37 @@ class EscapingRenderer(JSONRenderer):
 
 
 def dumps(document: Any) -> bytes:
-    """JSON bytes; integers beyond 64 bits and lone surrogates, which orjson refuses, go through the
-    slower encoder.
+    """JSON bytes. Whole numbers beyond 64 bits, which orjson refuses, are spelt out for it; lone
+    surrogates go through the slower encoder, which does not know Fragments.
 
-    TypeError for what JSON cannot hold. A document with a Fragment must not need the slow way:
-    fragments keep their own digits.
+    TypeError for what JSON cannot hold.
     """
     try:
         return orjson.dumps(document, default=str, option=OPTIONS)
     except TypeError:
+        pass
+    try:
+        return orjson.dumps(_spelt(document), default=str, option=OPTIONS)
+    except TypeError:
         return bytes(EscapingRenderer().render(document))
+
+
+def _spelt(value: Any) -> Any:
+    """The value with a Fragment of its digits for each whole number beyond 64 bits. One frame a
+    level: values nest deeply.
+    """
+    if isinstance(value, dict):
+        found = {}
+        for name, inner in value.items():
+            found[name] = _spelt(inner)
+        return found
+    if isinstance(value, list | tuple):
+        entries = []
+        for inner in value:
+            entries.append(_spelt(inner))
+        return entries
+    is_long = isinstance(value, int) and not -(2**63) <= value < 2**64
+    return orjson.Fragment(str(value)) if is_long else value
 
 
 class OrjsonRenderer(JSONRenderer):

@@ -4,6 +4,7 @@ value would break every later read around it.
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -97,6 +98,45 @@ def _exact_text(value: Any) -> str:
     if not encodes(text) or _may_break_a_limit(text.encode()):
         _name_the_fault(value)
     return text
+
+
+# orjson rounds integers beyond 64 bits; a text that may hold one is parsed exactly instead.
+LONG_INTEGER = re.compile(rb"(?<![\d.])-?\d{19}")
+# Every digit becomes 0 and everything else a space. Twenty times as fast as the expression, which
+# only sees what has 19 digits in a row.
+DIGITS = bytes(ord("0") if chr(n).isdigit() and n < 128 else ord(" ") for n in range(256))
+LONG_RUN = b"0" * 19
+STEP = 1 << 20
+
+
+def may_hold_long_integer(text: bytes) -> bool:
+    """Whether there is an integer of 19 digits or more, outside of a fraction."""
+    if len(text) <= STEP:
+        found = LONG_RUN in text.translate(DIGITS)
+    else:
+        pieces = (text[max(0, n - 20) : n + STEP] for n in range(0, len(text), STEP))
+        found = any(LONG_RUN in piece.translate(DIGITS) for piece in pieces)
+    return found and LONG_INTEGER.search(text) is not None
+
+
+def json_value(text: str | bytes) -> Any:
+    """The value of JSON text; whole numbers keep all their digits, which orjson alone rounds beyond
+    64 bits. ValueError for what is no JSON.
+
+    >>> json_value("[12345678901234567890123, 0.5]")
+    [12345678901234567890123, 0.5]
+    """
+    content = text.encode() if isinstance(text, str) else text
+    if not may_hold_long_integer(content):
+        return orjson.loads(content)
+    try:
+        return json.loads(content, parse_constant=_refused)
+    except RecursionError:
+        raise TooDeep("Nested too deeply.") from None
+
+
+def _refused(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON.")
 
 
 def is_number(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from rest_framework import serializers
 
+from predictions.api.parameters import ElsewhereParameters
 from predictions_api.http.parameters import (
     ChoiceParameter,
     FlagParameter,
@@ -37,13 +38,12 @@ class PromptListParameters(PageParameters):
     search = TextParameter(help_text="Part of the title.")
 
 
-class CompatibleProjectParameters(PageParameters):
+class CompatibleProjectParameters(PageParameters, ElsewhereParameters):
     """Which of the projects that a prompt can be for."""
 
     project_type = ChoiceParameter(queries.PROJECT_TYPES, help_text="What its config labels.")
     ids = IdsParameter(help_text="Only these ids, comma-separated.")
     title = TextParameter(help_text="Part of the title.")
-    archived = FlagParameter(lenient=True, help_text="Nothing is archived here.")
     ordering = OrderParameter(("id", "title", "created_at", "updated_at"), help_text="Order.")
 
 
@@ -192,7 +192,11 @@ class SubsetTaskParameters(Parameters):
     include_total = FlagParameter(
         default=True, help_text="Whether task_count is told; true by default."
     )
-    ordering = OrderParameter(("id", "score"), default="id", help_text="Order.")
+    ordering = OrderParameter(
+        ("id", "score"),
+        default="id",
+        help_text="Order; by the score as it was when the answer was stored.",
+    )
     page = WholeParameter(max_value=2**31, default=1, help_text="From 1; past the end is 404.")
     page_size = LimitParameter(
         max_value=1000, default=100, help_text="At most 1000; 100 by default."

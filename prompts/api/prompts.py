@@ -19,6 +19,8 @@ from predictions.db.projects import project_totals
 from predictions.models import Project
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.pagination import NumberedPages
+from predictions_api.http.parameters import ordered
+from predictions_api.wording import usd
 from prompts.api import filters
 from prompts.api import schema as docs
 from prompts.api.parameters import (
@@ -118,7 +120,7 @@ class PromptViewSet(PromptRows):
         asked = PromptListParameters.read(request.query_params)
         if asked["search"]:
             rows = rows.filter(title__icontains=asked["search"])
-        rows = filters.ordered(rows, asked["ordering"])
+        rows = ordered(rows, asked["ordering"])
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(PromptDetailSerializer(page, many=True).data)
 
@@ -182,7 +184,7 @@ class VersionViewSet(PromptRows):
     def list(self, request: Request, **kwargs: Any) -> Response:
         prompt = self.prompt()
         rows = queries.versions(prompt.pk, workspace_id=self.workspace_id)
-        rows = filters.ordered(rows, VersionListParameters.read(request.query_params)["ordering"])
+        rows = ordered(rows, VersionListParameters.read(request.query_params)["ordering"])
         return Response(PromptVersionSerializer(rows, many=True).data)
 
     @docs.VERSION_CREATE
@@ -303,9 +305,7 @@ class ProviderConnectionViewSet(PromptRows):
     @docs.CONNECTION_LIST
     def list(self, request: Request, **kwargs: Any) -> Response:
         rows = queries.connections(self.workspace_id).order_by("id")
-        rows = filters.ordered(
-            rows, ConnectionListParameters.read(request.query_params)["ordering"]
-        )
+        rows = ordered(rows, ConnectionListParameters.read(request.query_params)["ordering"])
         return Response(ProviderConnectionSerializer(rows, many=True).data)
 
     @docs.CONNECTION_CREATE
@@ -357,5 +357,5 @@ def shown(refinement: Refinement) -> dict[str, Any]:
         "previous_version": PromptVersionSerializer(versions.get(pk=refinement.version_id)).data,
         "refinement_job_id": str(refinement.pk),
         "refinement_status": refinement.status,
-        "total_cost": None if cost is None else f"{cost:.6f}",
+        "total_cost": None if cost is None else usd(cost, digits=6),
     }

@@ -222,8 +222,7 @@ class RunMeasuresViewSet(RunRows):
                 task_ids = values.get("task_ids", [])
             case "regressions":
                 baseline = self._baseline(run, values.get("baseline"))
-                worse = queries.regressions(run, baseline.pk)["tasks"]
-                task_ids = [change["task"] for change in worse]
+                task_ids = queries.regressed_task_ids(run, baseline.pk)
             case mode:
                 task_ids = queries.task_ids_to_re_evaluate(run.pk, mode)
         again = start.again(run, task_ids, self.access())
@@ -260,7 +259,7 @@ class SubsetViewSet(PromptRows):
     def subset_tasks(self, request: Request, **kwargs: Any) -> HttpResponse:
         project = self.project(self.row_id())
         asked = SubsetTaskParameters.read(request.query_params)
-        wanted = filters.subset_tasks(asked, project_id=project.pk, workspace_id=self.workspace_id)
+        wanted = filters.subset_tasks(asked, project=project, workspace_id=self.workspace_id)
         size, page = asked["page_size"], asked["page"]
         tasks = subset_tasks.page(wanted, limit=size, offset=(page - 1) * size)
         if not tasks and page > 1:

@@ -16,7 +16,7 @@ def run_document(run: ModelRun) -> dict[str, Any]:
     document = {
         **ModelRunSerializer(run).data,
         "progress": progress.fraction(run),
-        "failures": queries.failure_counts(run.pk),
+        "failures": queries.failure_counts(run),
     }
     return {name: document[name] for name in RunDetailSerializer.Meta.fields}
 

@@ -3,22 +3,38 @@
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from predictions_api.http.storable import whole_within
 
 # A text of JSON, or a mark between values.
 JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]')
 
 
-def choice_probability(name: str, choice: str, tokens: Sequence[tuple[str, float]]) -> float | None:
+def token_bytes(token: Mapping[str, Any]) -> bytes:
+    """What a token adds to the answer. Its text alone cannot say it where it holds a part of a
+    character, as those of other scripts are cut.
+    """
+    told = token.get("bytes")
+    if isinstance(told, list) and all(whole_within(byte, 0, 255) is not None for byte in told):
+        return bytes(told)
+    return str(token["token"]).encode("utf-8", "surrogatepass")
+
+
+def choice_probability(
+    name: str, choice: str, tokens: Sequence[tuple[bytes, float]]
+) -> float | None:
     """How probable the model held the choice: the product over the tokens that spell it.
 
-    `tokens` are (text, natural logarithm of the probability) in order; `name` is the key of the
+    `tokens` are (UTF-8, natural logarithm of the probability) in order; `name` is the key of the
     answer that has the choice. None where no run of tokens spells it there.
 
-    >>> choice_probability("s", "pos", [('{"s":"', -0.1), ("pos", -0.5), ('"}', 0.0)])
+    >>> choice_probability("s", "pos", [(b'{"s":"', -0.1), (b"pos", -0.5), (b'"}', 0.0)])
     0.6065306597126334
     """
-    text = "".join(token for token, _ in tokens)
+    # A character for each byte: a token may end within one of the text.
+    text = b"".join(token for token, _ in tokens).decode("latin-1")
     spelt = _spelt(text, name, choice)
     if spelt is None:
         return None
@@ -52,8 +68,10 @@ def _spelt(text: str, name: str, choice: str) -> range | None:
 
 
 def _read(literal: str) -> str | None:
-    """The text that a JSON literal means; None for what is none."""
+    """The text that a JSON literal means, given with a character for each byte; None for what is
+    none.
+    """
     try:
-        return str(json.loads(literal))
+        return str(json.loads(literal.encode("latin-1")))
     except ValueError:
         return None

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from django.conf import settings
 
-from predictions_api.http.storable import number_within, whole_within
 from predictions_api.outbound import client, vault
 from predictions_api.outbound.waits import retry_after
-from prompts.models import MAX_INT32, MAX_USD, Provider, ProviderConnection
+from prompts.asking.probability import token_bytes
+from prompts.asking.usage import a_cost, token_counts
+from prompts.models import Provider, ProviderConnection
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -104,7 +105,8 @@ class Answer:
     prompt_tokens: int | None
     completion_tokens: int | None
     cost_usd: float | None
-    logprobs: list[tuple[str, float]]
+    #: (bytes of a token, natural logarithm of its probability), in order.
+    logprobs: list[tuple[bytes, float]]
 
 
 class Caller:
@@ -202,14 +204,13 @@ class Caller:
         try:
             document = orjson.loads(content)
             usage = document.get("usage") or {}
-            counts = a_count(usage.get("prompt_tokens")), a_count(usage.get("completion_tokens"))
-            answer = Answer("", seconds, *counts, a_cost(usage.get("cost")), [])
+            answer = Answer("", seconds, *token_counts(usage), a_cost(usage.get("cost")), [])
             took = self.took(answer)
             choice = document["choices"][0]
             text = choice["message"].get("content")
             refusal = choice["message"].get("refusal")
             tokens = ((choice.get("logprobs") or {}).get("content")) or []
-            logprobs = [(str(t["token"]), float(t["logprob"])) for t in tokens]
+            logprobs = [(token_bytes(t), float(t["logprob"])) for t in tokens]
         except (ValueError, LookupError, TypeError, AttributeError):
             message = "The provider's answer is not of the chat protocol."
             raise Refusal("InvalidResponse", message, took) from None
@@ -285,17 +286,6 @@ def _said(error: Any) -> str:
     if isinstance(body, dict) and isinstance(body.get("message"), str):
         return str(body["message"])
     return str(error.message)
-
-
-def a_count(value: Any) -> int | None:
-    """A number of tokens, else None: what a provider makes up is not counted."""
-    return whole_within(value, 0, MAX_INT32)
-
-
-def a_cost(value: Any) -> float | None:
-    """A cost in USD, as some gateways report it, else None."""
-    cost = number_within(value, 0, MAX_USD)
-    return None if cost is None else float(cost)
 
 
 def base_url(row: ProviderConnection) -> str:

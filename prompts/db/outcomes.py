@@ -11,10 +11,14 @@ from typing import NamedTuple
 import orjson
 
 from predictions.db.prediction_batches import RunPrediction, replace_of_runs
+from predictions.models import Project
+from predictions.regions.config import read_config
+from predictions_api.http.storable import json_value
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import execute, fetch_all, fetch_one, reserve_ids
-from prompts.asking import agreement
+from predictions_api.wording import usd
+from prompts.asking.agreement import Comparison
 from prompts.asking.outcome import Outcome
 from prompts.db import items
 
@@ -35,7 +39,8 @@ class LockedRun(NamedTuple):
 
 LOCK_SQL = """
 SELECT r.status, r.project_id, r.model_version_id, v.model_provider_connection_id,
-       r.total_failed, m.title || '__' || v.title, CASE WHEN {is_heard} THEN m.workspace_id END
+       r.total_failed, coalesce(r.named, m.title || '__' || v.title),
+       CASE WHEN {is_heard} THEN m.workspace_id END
 FROM prompts_modelrun r
 JOIN prompts_promptversion v ON v.id = r.model_version_id
 JOIN prompts_prompt m ON m.id = v.parent_model_id
@@ -65,7 +70,7 @@ def write(
     earlier = _take_back(run_id, run, failed) if failed else {}
     prediction_ids = _predict(run_id, run, predictions) if predictions else {}
     failed_ids = _fail(run_id, run, failures) if failures else {}
-    measured = [_with_earlier(outcome, earlier.get(outcome.task_id)) for outcome in outcomes]
+    measured = [with_earlier(outcome, earlier.get(outcome.task_id)) for outcome in outcomes]
     _measure(run_id, run, measured, prediction_ids, failed_ids)
     agreements = _agreements(predictions, project_id=run.project_id)
     if agreements:
@@ -107,7 +112,12 @@ def _take_back(run_id: int, run: LockedRun, task_ids: Sequence[int]) -> dict[int
     return {task_id: Took(*took) for task_id, *took in rows}
 
 
-def _with_earlier(outcome: Outcome, earlier: Took | None) -> Outcome:
+def taken_by(outcome: Outcome) -> Took:
+    """What an outcome took."""
+    return Took(*(getattr(outcome, name) for name in Took._fields))
+
+
+def with_earlier(outcome: Outcome, earlier: Took | None) -> Outcome:
     """The outcome, with what an earlier try on its task took added to its tokens and cost."""
     if earlier is None:
         return outcome
@@ -212,10 +222,12 @@ def _agreements(predictions: Sequence[Outcome], *, project_id: int) -> dict[int,
     task_ids = [outcome.task_id for outcome in predictions]
     rows = fetch_all(TRUTHS_SQL, [task_ids], slot=slots.of_project(project_id))
     truths = {int(task_id): str(result) for task_id, result in rows}
+    if not truths:
+        return {}
+    label_config = Project.objects.values_list("label_config", flat=True).get(pk=project_id)
+    comparison = Comparison(read_config(label_config))
     return {
-        o.task_id: agreement.agreement(
-            orjson.loads(o.result or "[]"), orjson.loads(truths[o.task_id])
-        )
+        o.task_id: comparison.agreement(json_value(o.result or "[]"), json_value(truths[o.task_id]))
         for o in predictions
         if o.task_id in truths
     }
@@ -256,5 +268,5 @@ def count(
         ],
     ) or (0.0, None)
     if budget is not None and cost >= budget:
-        return f"The run's budget of ${budget:g} is spent (${cost:.6f})."
+        return f"The run's budget of ${budget:g} is spent (${usd(cost, digits=6)})."
     return ""

@@ -6,7 +6,6 @@ Lists take the same number of statements for any number of rows.
 from collections.abc import Collection, Sequence
 from typing import Any
 
-import orjson
 from django.db.models import (
     Count,
     ExpressionWrapper,
@@ -26,6 +25,7 @@ from predictions.db.documents import Document
 from predictions.db.places import in_project, in_slot
 from predictions.models import Project, Task
 from predictions_api.http.fields import unknown_pk
+from predictions_api.http.storable import json_value
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import execute, fetch_all, fetch_one
 from prompts.db import items, subsets
@@ -150,11 +150,21 @@ def failures(clauses: dict[str, int], *, workspace_id: int, limit: int) -> list[
     return [dict(zip(keys, row, strict=True)) for row in rows]
 
 
-def failure_counts(run_id: int) -> dict[str, int]:
-    """How many of a run's tasks failed, by error type, most frequent first."""
-    failed = in_slot(FailedPrediction.objects.filter(model_run_id=run_id), items.slot_of(run_id))
+#: So many types of failure are told by name; the rest of a run's failures are of this one.
+MAX_TYPES = 100
+OTHERS = "others"
+
+
+def failure_counts(run: ModelRun) -> dict[str, int]:
+    """How many of a run's tasks failed, by error type, most frequent first. They are as many as
+    `total_failed`: those of rarer types, and of tasks that were deleted since, are `others`.
+    """
+    failed = in_slot(FailedPrediction.objects.filter(model_run=run), items.slot_of(run.pk))
     counted = failed.order_by().values_list("error_type").annotate(n=Count("pk"))
-    return dict(counted.order_by("-n", "error_type")[:100])
+    found = dict(counted.order_by("-n", "error_type")[:MAX_TYPES])
+    if (rest := run.total_failed - sum(found.values())) > 0:
+        found[OTHERS] = found.get(OTHERS, 0) + rest
+    return found
 
 
 def subset_counts(project_id: int, *, sample_size: int) -> dict[str, int]:
@@ -185,16 +195,18 @@ def prediction_counts(
 # The sampled tasks' average size stands for all; by (project, id).
 SIZES_SQL = """
 SELECT (SELECT count(*) FROM ({sql}) s),
-       (SELECT avg(octet_length(t.data::text)) FROM predictions_task t
-        WHERE t.id IN (SELECT s.id FROM ({sql}) s ORDER BY s.id LIMIT 200))
+       (SELECT avg((SELECT sum(octet_length(t.data ->> f.name)) FROM unnest(%s::text[]) f(name)))
+        FROM predictions_task t WHERE t.id IN (SELECT s.id FROM ({sql}) s ORDER BY s.id LIMIT 200))
 """
 
 
-def subset_size(clause: subsets.Clause, *, project_id: int) -> tuple[int, float]:
-    """How many tasks a subset has, and about how many bytes of data each holds."""
+def subset_size(
+    clause: subsets.Clause, *, project_id: int, fields: Sequence[str]
+) -> tuple[int, float]:
+    """How many tasks a subset has, and about how many bytes these fields of each hold."""
     sql, params = clause
-    text = SIZES_SQL.format(sql=sql)
-    row = fetch_one(text, [*params, *params], slot=slots.of_project(project_id)) or (0, 0)
+    text, values = SIZES_SQL.format(sql=sql), [*params, list(fields), *params]
+    row = fetch_one(text, values, slot=slots.of_project(project_id)) or (0, 0)
     return int(row[0]), float(row[1] or 0)
 
 
@@ -255,7 +267,7 @@ def examples(
         return []
     params = {"project": project_id, "n": n, "tasks": None if task_ids is None else list(task_ids)}
     rows = fetch_all(EXAMPLES_SQL, params, slot=slots.of_project(project_id))
-    return [(row[0], orjson.loads(row[1]), orjson.loads(row[2])) for row in rows]
+    return [(row[0], json_value(row[1]), json_value(row[2])) for row in rows]
 
 
 # A failed task agrees in nothing; that it has a ground truth is known by the other run. Tasks that
@@ -270,13 +282,25 @@ ORDER BY n.task_id
 """
 
 
+def _changes(run: ModelRun, baseline_id: int) -> list[tuple[int, float, float]]:
+    """(task id, agreement before, after) of the tasks with ground truth that both runs have run."""
+    params = [baseline_id, run.pk, run.project_id]
+    rows = fetch_all(REGRESSIONS_SQL, params, slot=slots.of_project(run.project_id))
+    return [(task_id, before, after) for task_id, before, after in rows]
+
+
+def regressed_task_ids(run: ModelRun, baseline_id: int) -> list[int]:
+    """All tasks that agree less with their ground truth than in an earlier run."""
+    return [task for task, before, after in _changes(run, baseline_id) if after < before]
+
+
 def regressions(run: ModelRun, baseline_id: int) -> Document:
-    """How a run compares with an earlier one on the tasks with ground truth that both have run.
+    """How a run compares with an earlier one on the tasks with ground truth that both have run;
+    `tasks` are the first thousand of those that are worse.
 
     A task that failed in one of them agrees in nothing there.
     """
-    params = [baseline_id, run.pk, run.project_id]
-    rows = fetch_all(REGRESSIONS_SQL, params, slot=slots.of_project(run.project_id))
+    rows = _changes(run, baseline_id)
     worse = [change for change in rows if change[2] < change[1]]
     better = [change for change in rows if change[2] > change[1]]
     keys = ("task", "before", "after")

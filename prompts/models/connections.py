@@ -26,7 +26,7 @@ MONTHS = {"Monthly": 1, "Yearly": 12}
 
 
 def _months_later(moment: datetime, months: int) -> datetime:
-    """The same day so many months later, or the last one of a shorter month, as Postgres has it."""
+    """The same day so many months later, or the last one of a shorter month."""
     year, month = divmod(12 * moment.year + moment.month - 1 + months, 12)
     day = min(moment.day, monthrange(year, month + 1)[1])
     return moment.replace(year=year, month=month + 1, day=day)
@@ -91,14 +91,18 @@ class ProviderConnection(models.Model):
         return f"{self.provider} {self.endpoint or self.deployment_name or ''}".strip()
 
     @property
-    def spent_in_period(self) -> float:
-        """USD of the period that it is now: none where the one that was counted is over, which
-        stands in the row until the next dollar. As `prompts.db.budgets` has it.
-        """
+    def is_period_over(self) -> bool:
+        """Whether the period whose dollars were counted last has ended. Without one, none does."""
         months = MONTHS.get(self.budget_reset_period or "")
         begun = self.budget_last_reset_date or self.created_at
-        is_over = months is not None and _months_later(begun, months) <= timezone.now()
-        return 0.0 if is_over else self.budget_total_spent
+        return months is not None and _months_later(begun, months) <= timezone.now()
+
+    @property
+    def spent_in_period(self) -> float:
+        """USD of the period that it is now: none where the one that was counted is over, which
+        stands in the row until the next dollar.
+        """
+        return 0.0 if self.is_period_over else self.budget_total_spent
 
 
 class Trial(models.Model):  # noqa: DJ008 - never shown

@@ -38,10 +38,20 @@ class Stored:
 
 
 @transaction.atomic
-def store(run_id: int, outcomes: Sequence[Outcome], *, owner: UUID | None = None) -> Stored:
+def store(
+    run_id: int,
+    outcomes: Sequence[Outcome],
+    *,
+    owner: UUID | None = None,
+    payer_id: int | None = None,
+) -> Stored:
     """Stores a batch and ends the run if it was the last. About ten statements for any size.
 
-    Of several outcomes of one task the first prediction counts, else the first failure. Outcomes of
+    `payer_id` is the provider connection that was asked, which the version may have left since;
+    the version's own by default.
+
+    Of several outcomes of one task the first prediction counts, with what earlier failures took,
+    else the first failure. Outcomes of
     tasks that keep the one they have, are not the run's, or are in another owner's hand are left
     out of `accepted` and change nothing; so does everything once the run has ended.
     """
@@ -61,31 +71,35 @@ def store(run_id: int, outcomes: Sequence[Outcome], *, owner: UUID | None = None
         failed = [task_id for task_id in accepted if task_id in earlier]
         agreements = rows.write(run_id, run, kept, failed)
         cost = sum(outcome.total_cost or 0.0 for outcome in kept)
-        spent = budgets.spend(run.connection_id, cost)
+        spent = budgets.spend(payer_id or run.connection_id, cost)
         spent = rows.count(run_id, kept, agreements, n_replaced=len(failed)) or spent
     status = state.finish_if_done(run_id) or ModelRun.Status.IN_PROGRESS
     return Stored(status, accepted, spent)
 
 
-def store_or_fail(run_id: int, outcomes: Sequence[Outcome], *, owner: UUID) -> Stored:
+def store_or_fail(
+    run_id: int, outcomes: Sequence[Outcome], *, owner: UUID, payer_id: int
+) -> Stored:
     """As `store`, for answers that are paid for: one that cannot be stored becomes a failure of its
     task, told once in the log, and keeps none of the others from being stored.
 
     Raises where the database is away, and where not even the failure can be stored.
     """
     try:
-        return store(run_id, outcomes, owner=owner)
+        return store(run_id, outcomes, owner=owner, payer_id=payer_id)
     except Exception as error:
         if not outcomes or is_outage(error):
             raise
         if len(outcomes) == 1:
             [outcome] = outcomes
             log.exception("run %s, task %s: not stored", run_id, outcome.task_id)
-            return store(run_id, [_not_stored(outcome)], owner=owner)
+            return store(run_id, [_not_stored(outcome)], owner=owner, payer_id=payer_id)
     middle = len(outcomes) // 2
-    first = store_or_fail(run_id, outcomes[:middle], owner=owner)
-    second = store_or_fail(run_id, outcomes[middle:], owner=owner)
-    spent = first.spent or second.spent
+    first, second = (
+        store_or_fail(run_id, half, owner=owner, payer_id=payer_id)
+        for half in (outcomes[:middle], outcomes[middle:])
+    )
+    spent = second.spent or first.spent
     return Stored(second.status, first.accepted | second.accepted, spent)
 
 
@@ -101,7 +115,7 @@ def _one_a_task(outcomes: Sequence[Outcome]) -> dict[int, Outcome]:
     for outcome in outcomes:
         first = chosen.setdefault(outcome.task_id, outcome)
         if outcome.is_prediction and not first.is_prediction:
-            chosen[outcome.task_id] = outcome
+            chosen[outcome.task_id] = rows.with_earlier(outcome, rows.taken_by(first))
     return chosen
 
 

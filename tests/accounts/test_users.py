@@ -22,6 +22,8 @@ def test_lists_members_by_id(ada: Caller, rita: Caller, olga: Caller, ending: st
     answer = rita.client.get(f"/api/users{ending}")
     assert answer.status_code == 200
     assert answer.json() == [me(ada), me(rita)]
+    falling = rita.client.get(f"/api/users{ending}", {"ordering": "-email"})
+    assert falling.json() == [me(rita), me(ada)]
     assert [one["id"] for one in olga.client.get("/api/users/").json()] == [olga.user.pk]
     robot = members.service_account("ci", ada.workspace)
     Membership.objects.create(user=robot, workspace=ada.workspace)

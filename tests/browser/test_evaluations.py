@@ -137,6 +137,13 @@ def settled(page: Page) -> None:
     page.wait_for_load_state("networkidle")
 
 
+def with_intervals(page: Page) -> str:
+    """The numbers' text once their intervals, which the page asks for by themselves, are there."""
+    settled(page)
+    expect(page.locator("[data-interval=f1]")).not_to_be_empty(timeout=30_000)
+    return page.locator("[data-numbers]").inner_text()
+
+
 #: Tables of few rows that have to be scrolled sideways.
 CUT = """
 [...document.querySelectorAll("table.ev-images, table.ev-objects, .ev-panel table.ev-stacked")]
@@ -204,14 +211,10 @@ def test_the_slider_moves_all_panels(open_page: OpenPage, api: Api, digits: dict
     ]
     page.locator("select[name=split]").select_option("all")
     expect(page.locator("[data-numbers]")).to_have_attribute("data-shown", "all 55")
-    # Intervals come when the slider has rested.
-    expect(page.locator("[data-interval=f1]")).not_to_be_empty()
     # The address alone brings the same back, and goes along to the other pages.
-    shown = page.locator("[data-numbers]").inner_text()
+    shown = with_intervals(page)
     page.reload()
-    settled(page)
-    expect(page.locator("[data-interval=f1]")).not_to_be_empty()
-    assert page.locator("[data-numbers]").inner_text() == shown
+    assert with_intervals(page) == shown
     page.get_by_role("link", name="Confusion matrix").click()
     assert page.url.endswith("/matrix/?split=all&confidence=55")
 
@@ -363,15 +366,12 @@ def test_the_map(open_page: OpenPage, api: Api, street: str) -> None:
 
 def test_evaluating_again(open_page: OpenPage, api: Api, street: str) -> None:
     page = open_page(f"{LIST}{street}/")
-    settled(page)
-    before, header = page.locator("[data-numbers]").inner_text(), api.header(street)
+    before, header = with_intervals(page), api.header(street)
     with page.expect_response("**/rerun/") as posted:
         page.get_by_role("button", name="Re-evaluate").click()
     assert posted.value.status == 302
     # Whether or not it is done by now, the page shows the numbers when it is.
-    expect(page.locator("[data-numbers]")).to_be_visible()
-    settled(page)
-    assert page.locator("[data-numbers]").inner_text() == before
+    assert with_intervals(page) == before
     made = page.url.split(LIST)[1].split("/")[0]
     assert made != street
     after = api.header(made)
@@ -381,7 +381,7 @@ def test_evaluating_again(open_page: OpenPage, api: Api, street: str) -> None:
     expect(page.locator("[data-panel=classes]").get_by_text(HOSTILE)).to_be_visible()
     page.get_by_role("link", name=street).click()
     expect(page.get_by_role("link", name=made)).to_be_visible()
-    assert page.locator("[data-numbers]").inner_text() == before
+    assert with_intervals(page) == before
 
 
 def test_accepting_and_deleting(open_page: OpenPage, api: Api, street: str) -> None:

@@ -202,6 +202,25 @@ def test_formats(
         assert get(ada, project, f"exportType={export_type}").status_code == 200
 
 
+@pytest.mark.django_db(transaction=True)
+def test_listed_in_the_order_that_is_asked_for(
+    ada: Caller, filled: Project, settings: Any, tmp_path: Path
+) -> None:
+    keep_files_in(settings, tmp_path)
+    made = [
+        create(ada, filled, title=title, exportType=of).json()["id"]
+        for title, of in (("b", "JSON"), ("c", "CSV"), ("a", "TSV"))
+    ]
+
+    def listed_by(**query: str) -> list[int]:
+        found = ada.client.get(f"/api/projects/{filled.pk}/exports/", query).json()
+        return [one["id"] for one in found]
+
+    assert listed_by() == made[::-1]
+    assert listed_by(ordering="id") == listed_by(ordering="finished_at") == made
+    assert listed_by(ordering="-title") == [made[1], made[0], made[2]]
+
+
 @who_may_read()
 @pytest.mark.parametrize("path", ["exports/", "export/formats"])
 def test_who_may_read(

@@ -72,6 +72,42 @@ def sdk_routes() -> list[Route]:
     return found
 
 
+@dataclass(frozen=True)
+class SdkCall:
+    """A method of the SDK, called as `client.<name>(...)`, and the names of what it can send."""
+
+    name: str
+    route: Route
+    query: frozenset[str]
+    body: frozenset[str]
+
+
+def _keys(node: ast.expr | None) -> frozenset[str]:
+    """The keys of a dictionary as source writes it."""
+    keys = node.keys if isinstance(node, ast.Dict) else []
+    return frozenset(str(key.value) for key in keys if isinstance(key, ast.Constant))
+
+
+def sdk_calls() -> list[SdkCall]:
+    """What each method of `LabelStudio` can send; those of `AsyncLabelStudio` send the same."""
+    found = []
+    for file in SDK.rglob("raw_client.py"):
+        room = ".".join(file.parent.relative_to(SDK).parts)
+        methods = [
+            n for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.FunctionDef)
+        ]
+        for method in methods:
+            for call in _calls(method, "request", "stream"):
+                verbs = [text for text in _texts(call) if text in VERBS]
+                path = _text(call.args[0]) if call.args else None
+                if verbs and path is not None:
+                    given = {keyword.arg: keyword.value for keyword in call.keywords}
+                    query, body = _keys(given.get("params")), _keys(given.get("json"))
+                    name = f"{room}.{method.name}"
+                    found.append(SdkCall(name, route(verbs[0], path), query, body))
+    return found
+
+
 def legacy_routes() -> list[Route]:
     """What the client of the releases before 1.0 calls, which newer ones still bring."""
     found = []

@@ -289,6 +289,9 @@ def test_projects_list_reads_all_pages(
     assert sent.calls == [f"GET /api/projects/?page={n}&page_size=2" for n in (1, 2, 3, 4)]
     only = next(iter(client.projects.list(include="id,title")))
     assert (only.id, only.title) == (made[-1], "Cars 4")
+    assert [project.id for project in client.projects.list(search="s 3")] == [made[3]]
+    assert list(client.projects.list(filter="pinned_only")) == []
+    assert [project.id for project in client.projects.list(ordering="title")] == made
 
 
 def test_projects_import_tasks_answers_their_ids(client: LabelStudio, project: Project) -> None:
@@ -376,6 +379,24 @@ def test_tasks_list_reads_pages_until_the_404(
     ]
 
 
+def test_tasks_list_with_only_annotated_or_selected_tasks(
+    client: LabelStudio, ada: Caller, project: Project, make_task: MakeTask
+) -> None:
+    made = [make_task(ada, project) for _ in range(3)]
+    client.annotations.create(made[1], result=[region()])
+
+    def listed(**asked: Any) -> list[int | None]:
+        return [task.id for task in client.tasks.list(project=project.pk, page_size=1, **asked)]
+
+    assert listed(only_annotated=True) == [made[1]]
+    assert listed(only_annotated=False, review=False) == made
+    but_one = json.dumps({"all": True, "excluded": made[:1]})
+    assert listed(selected_items=but_one) == made[1:]
+    with pytest.raises(ApiError) as error:
+        listed(review=True)
+    assert refusal(error)[2] == {"review": ["Tasks are not listed for review here."]}
+
+
 def test_tasks_list_with_include_has_only_those_keys(
     client: LabelStudio, project: Project, task: int
 ) -> None:
@@ -399,6 +420,11 @@ def test_actions_on_selected_tasks(client: LabelStudio, project: Project, task: 
     ]
     selected: Any = {"all": False, "included": [task]}
     where: Any = {"project": project.pk, "selected_items": selected}
+    none: Any = [{"filter": "id", "operator": "less", "type": "Number", "value": 0}]
+    data: Any = {"filters": {"conjunction": "and", "items": none}}
+    view = client.views.create(project=project.pk, data=data).id
+    client.actions.create(id="delete_tasks", view=view, **where)
+    assert client.tasks.get(str(task)).id == task
     client.actions.create(id="predictions_to_annotations", **where)
     annotations: Any = client.annotations.list(id=task)
     assert [annotation.result for annotation in annotations] == [[region()]] * 2

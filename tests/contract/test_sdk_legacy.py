@@ -98,6 +98,9 @@ def test_tasks_are_filtered_ordered_and_selected(images: Project) -> None:
     page = images.get_paginated_tasks(ordering=["-" + Column.total_annotations], page_size=2)
     assert [task["id"] for task in page["tasks"]] == ids[1::-1]
     assert (page["total"], page["total_annotations"]) == (103, 2)
+    view = images.create_view(filters=later, ordering=["-" + Column.id])
+    assert images.get_tasks_ids(view_id=view["id"]) == expected[::-1]
+    assert images.get_tasks_ids(view_id=view["id"], selected_ids=ids[4:7]) == [ids[6], ids[4]]
 
 
 def test_import_of_a_file(texts: Project, tmp_path: Path) -> None:

@@ -5,21 +5,38 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from django.urls import Resolver404, resolve
 
 from tests.contract.client_routes import (
     Route,
+    SdkCall,
     evaluation_routes,
     legacy_routes,
     other_paths,
     route,
+    sdk_calls,
     sdk_routes,
 )
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "support.md"
 ENTRY = re.compile(r"`(?:([A-Z]+) )?(/[^`]*)`")
+NAME = re.compile(r"`([^`]+)`")
+SCHEMA = Path(__file__).resolve().parent / "openapi.yaml"
+# What the operations look for in their bodies beside what they document of them.
+READ_BY_HAND = {
+    # Refused unless they are the annotation's own.
+    "annotations.update": {"project", "task"},
+    # The storage that would be changed.
+    **{
+        f"{direction}_storage.{kind}.validate": {"id"}
+        for direction in ("import", "export")
+        for kind in ("local", "s3")
+    },
+}
 BELOW = "…"
 # What stands for a placeholder: an id, the key of a measure, a workspace, or a type of storages.
 FILLINGS = ("1", "tokens", "lab", "s3")
@@ -122,6 +139,69 @@ def test_every_other_path_of_roboflow_is_listed() -> None:
         return any(Entry("", entry.path, entry.below).covers(one) for entry in listed)
 
     assert [one.path for one in found if not is_listed(one)] == []
+
+
+def without_effect() -> list[tuple[set[str], set[str]]]:
+    """The calls and the parameters of each row of the table of those."""
+    text = PAGE.read_text().partition("| call | parameters | why |")[2].partition("\n\n")[0]
+    rows = [line.split(" | ") for line in text.splitlines()[2:]]
+    return [(set(NAME.findall(row[0])), set(NAME.findall(row[1]))) for row in rows]
+
+
+def declared(call: SdkCall, document: dict[str, Any]) -> set[str] | None:
+    """The parameters and the keys of the body that the operation reads; None where the server has
+    none of that route.
+    """
+    found = [
+        (operation, item)
+        for path, item in document["paths"].items()
+        for verb, operation in item.items()
+        if route(verb.upper(), path) == call.route
+    ]
+    if not found:
+        return None
+    ((operation, item),) = found
+    parameters = [*operation.get("parameters", []), *item.get("parameters", [])]
+    names = {one["name"] for one in parameters if one["in"] == "query"}
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        names |= keys_of(content.get("schema", {}), document)
+    return names
+
+
+def keys_of(schema: dict[str, Any], document: dict[str, Any]) -> set[str]:
+    """The keys that objects of a schema, or of an array's items, are read for."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return keys_of(document["components"]["schemas"][name], document)
+    parts = [one for kind in ("allOf", "oneOf", "anyOf") for one in schema.get(kind, [])]
+    parts += [schema["items"]] if "items" in schema else []
+    read = {name for name, one in schema.get("properties", {}).items() if not one.get("readOnly")}
+    return read.union(*(keys_of(part, document) for part in parts))
+
+
+def test_everything_the_sdk_sends_is_read_or_listed_as_without_effect() -> None:
+    document = yaml.load(SCHEMA.read_text(), Loader=yaml.CSafeLoader)
+    rows = without_effect()
+    calls = {call.name: call for call in sdk_calls()}
+    assert len(calls) > 300
+    unread: dict[str, list[str]] = {}
+    for name, call in calls.items():
+        read = declared(call, document)
+        if read is not None:
+            listed = {one for names, given in rows if name in names for one in given}
+            if left := (call.query | call.body) - read - listed - READ_BY_HAND.get(name, set()):
+                unread[name] = sorted(left)
+    assert unread == {}
+
+
+def test_what_is_listed_as_without_effect_is_sent() -> None:
+    calls = {call.name: call.query | call.body for call in sdk_calls()}
+    rows = without_effect()
+    assert len(rows) > 10
+    for names, given in rows:
+        assert names - calls.keys() == set()
+        assert [name for name in names if not calls[name] & given] == []
+        assert given - set().union(*(calls[name] for name in names)) == set()
 
 
 def test_a_word_is_no_id() -> None:

@@ -11,7 +11,8 @@ beside that is told by words in the task or by POST /control:
   second without an end, an answer without a text, one that is too long, one without choices.
 * /control takes {"mode": m, "for_requests": n, "for_s": s, "status": c, "retry_after": s}: the
   next n requests, or all of the next s seconds, are answered in that mode. {"usages": {word: u}}
-  reports u as what a message with that word took; {"tokens": [[text, logprob]]} answers these.
+  reports u as what a message with that word took; {"tokens": [[text, logprob]]} answers these,
+  and [text, logprob, bytes] is a token that holds a part of a character.
 
 It counts: GET /counts tells requests, answers, the most in flight at once, and how often each
 message came. It needs nothing but Python.
@@ -71,6 +72,11 @@ class StandIn:
             return str(self.control["mode"])
         return next((word for word in WORDS if word in text), "answer")
 
+    @property
+    def tokens(self) -> list[list[Any]]:
+        found: list[list[Any]] = self.control["tokens"]
+        return found
+
     async def complete(self, body: dict[str, Any], key: str) -> tuple[int, Any, dict[str, str]]:
         """(status, document, headers); status 0 closes the connection."""
         content = body["messages"][-1]["content"]
@@ -113,7 +119,8 @@ class StandIn:
         if mode == "chatter":
             return "so " * 400_000
         if "tokens" in self.control:
-            return "".join(token for token, _ in self.control["tokens"])
+            parts = (bytes(more[0]) if more else token.encode() for token, _, *more in self.tokens)
+            return b"".join(parts).decode()
         if mode == "garbage":
             return "I am sure I would rather talk about the weather."
         if mode == "wrong-label":
@@ -126,7 +133,12 @@ class StandIn:
         logprobs = None
         if body.get("logprobs"):
             tokens = self.control.get("tokens", [(answer, -0.5)])
-            logprobs = {"content": [{"token": t, "logprob": p} for t, p in tokens]}
+            logprobs = {
+                "content": [
+                    {"token": t, "logprob": p, "bytes": more[0] if more else None}
+                    for t, p, *more in tokens
+                ]
+            }
         return {
             "id": "chatcmpl-1",
             "object": "chat.completion",

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import orjson
 
-from evals.db import snapshot
 from evals.db.definition import job_of, kind_of
 from evals.db.images import source_rows
-from evals.db.snapshot import CannotEvaluate
+from evals.db.snapshot.plan import CannotEvaluate
+from evals.db.snapshot.stored import portions, read_all
 from evals.db.vectors import AT_ONCE, WrittenBack, embeddings, images, nearest_tasks
 from evals.engine.clusters import analyse as analyse_embeddings
 from evals.engine.errors import EmbeddingError
@@ -147,8 +147,13 @@ def _claims(evaluation: ModelEval) -> Iterator[list[Claim]]:
     for first in range(0, sum(evaluation.image_counts.values()), READ_AT_ONCE):
         positions, rows = source_rows(evaluation, first, first + READ_AT_ONCE)
         places = iter(positions)
-        for some in snapshot.portions(rows):
-            images = snapshot.read_all(some, reading=job.reading, planned_at=evaluation.planned_at)
+        for some in portions(rows):
+            images = read_all(
+                some,
+                reading=job.reading,
+                of_text=kind.needs_data,
+                planned_at=evaluation.planned_at,
+            )
             verdicts = kind.verdicts([image.stored for image in images], job, evaluation.confidence)
             yield [
                 Claim(position, label, score, found.verdict == Verdict.TRUE_POSITIVE)

@@ -6,7 +6,11 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
 
-from predictions.api.parameters import ExportTypeParameters, ProjectExportParameters
+from predictions.api.parameters import (
+    ExportListParameters,
+    ExportTypeParameters,
+    ProjectExportParameters,
+)
 from predictions.exports.project import SOURCES, TYPES
 from predictions_api.http.fields import JSONObjectField
 from predictions_api.http.openapi import answer_header, error_responses
@@ -135,6 +139,7 @@ EXPORT_LIST = extend_schema(
     operation_id="list_project_exports",
     summary="List a project's exports",
     description="Those made in the background, the newest first; each is kept for a week.",
+    parameters=[ExportListParameters],
     responses={200: serializers.ListSerializer(child=JOB), **error_responses()},
 )
 EXPORT_CREATE = extend_schema(

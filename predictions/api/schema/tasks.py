@@ -13,6 +13,7 @@ from rest_framework import serializers
 from predictions.api.parameters import (
     ActionListParameters,
     ActionParameters,
+    AnnotationListParameters,
     TaskListParameters,
     TaskPageParameters,
 )
@@ -103,6 +104,7 @@ TASK_DELETE = extend_schema(
 ANNOTATION_LIST = extend_schema(
     operation_id="list_annotations",
     summary="List a task's annotations",
+    parameters=[AnnotationListParameters],
     responses={200: AnnotationSerializer(many=True), **error_responses()},
 )
 ANNOTATION_CREATE = extend_schema(

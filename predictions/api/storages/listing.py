@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
-from predictions.api.parameters import ActionListParameters
+from predictions.api.parameters import StorageListParameters
 from predictions.api.storages import folders, objects, parts
 from predictions.api.storages.schema import listed, types
 from predictions.api.storages.viewset import Columns
@@ -17,6 +17,7 @@ from predictions.api.viewset import NO_PROJECT, Rows, json_response
 from predictions.db.places import project_exists
 from predictions.db.storages import rows
 from predictions.models import ExportStorage, ImportStorage
+from predictions_api.http.parameters import ordered
 
 
 class EveryStorageViewSet(Rows):
@@ -29,11 +30,13 @@ class EveryStorageViewSet(Rows):
     documents: ClassVar[dict[str, Callable[[Any], Columns]]]
 
     def list(self, request: Request, **kwargs: Any) -> HttpResponse:
-        project_id = ActionListParameters.read(request.query_params)["project"]
+        asked = StorageListParameters.read(request.query_params)
+        project_id = asked["project"]
         workspace_id = self.access().workspace_id
         if not project_exists(project_id, workspace_id=workspace_id):
             raise NotFound(NO_PROJECT)
-        found = rows.storages(self.model, workspace_id).filter(project_id=project_id)
+        mine = rows.storages(self.model, workspace_id).filter(project_id=project_id)
+        found = ordered(mine, asked["ordering"])
         return json_response([self.documents[row.kind](row) for row in found])
 
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema, extend_schema_view
 from rest_framework.serializers import Serializer
 
-from predictions.api.parameters import ActionListParameters
+from predictions.api.parameters import StorageListParameters
 from predictions.api.storages.parts import StorageTypeSerializer
 from predictions_api.http.openapi import error_responses
 
@@ -34,7 +34,7 @@ def described(
             operation_id=f"list_{name}s",
             tags=tags,
             summary=f"List a project's {noun}s",
-            parameters=[ActionListParameters],
+            parameters=[StorageListParameters],
             responses={200: serializer(many=True), **error_responses(400, 404)},
         ),
         create=extend_schema(
@@ -103,7 +103,7 @@ def listed(
             tags=[f"{direction.title()} storages"],
             summary=f"List a project's {direction} storages of all types",
             description="Each with the fields of its type.",
-            parameters=[ActionListParameters],
+            parameters=[StorageListParameters],
             responses={200: each, **error_responses(400, 404)},
         )
     )

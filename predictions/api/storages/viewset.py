@@ -13,12 +13,13 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 
 from accounts import audit
-from predictions.api.parameters import ActionListParameters
+from predictions.api.parameters import StorageListParameters
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
 from predictions.db.places import project_exists
 from predictions.db.storages import rows
 from predictions.models import ExportStorage, ImportStorage
 from predictions_api.http.fields import MAX_BIGINT, unknown_pk
+from predictions_api.http.parameters import ordered
 
 STAYS = "A storage stays in its project; make another one there."
 Columns = dict[str, Any]
@@ -78,10 +79,11 @@ class StorageViewSet(Rows):
         audit.by_request(self.request, action_name, target=target, **details)
 
     def list(self, request: Request, **kwargs: Any) -> HttpResponse:
-        project_id = ActionListParameters.read(request.query_params)["project"]
+        asked = StorageListParameters.read(request.query_params)
+        project_id = asked["project"]
         if not project_exists(project_id, workspace_id=self.access().workspace_id):
             raise NotFound(NO_PROJECT)
-        found = self._rows().filter(project_id=project_id)
+        found = ordered(self._rows().filter(project_id=project_id), asked["ordering"])
         return json_response([self.document(row) for row in found])
 
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:

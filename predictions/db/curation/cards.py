@@ -12,6 +12,7 @@ from predictions.db.curation.listing import ids
 from predictions.db.curation.tags import NAMES_SQL
 from predictions.db.versions import VERSION_NAMES_SQL, OneVersion
 from predictions.filters.tasks import TaskFilter, named
+from predictions_api.http.storable import json_value
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
@@ -126,7 +127,7 @@ def card_page(
         TaskCard(
             id=id_,
             inner_id=inner_id,
-            data=orjson.loads(data) if data else {},
+            data=json_value(data) if data else {},
             sorted_by=sorted_by,
             tags=tags,
             prediction_id=prediction_id,

@@ -34,10 +34,12 @@ def views_of(workspace_id: int, *, project_id: int | None = None) -> list[SavedV
     return list(mine.order_by("project_id", "order", "pk")[:MOST_VIEWS])
 
 
-def existing_view(view_id: int, *, workspace_id: int) -> SavedView:
-    """The view. NotFound where the workspace has none of that id."""
+def existing_view(view_id: int, *, workspace_id: int, project_id: int | None = None) -> SavedView:
+    """The view. NotFound where the workspace, or the project if one is named, has none of that
+    id.
+    """
     view = SavedView.objects.filter(pk=view_id, project__workspace_id=workspace_id).first()
-    if view is None:
+    if view is None or project_id not in (None, view.project_id):
         raise NotFound(NO_VIEW)
     return view
 

@@ -11,10 +11,9 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import orjson
-
 from predictions.exports.types.given import Region, TaskValues, given_of
-from predictions_api.http.rendering import harmless_cell
+from predictions_api.http.rendering import dumps, harmless_cell
+from predictions_api.http.storable import json_value
 
 Record = dict[str, Any]
 
@@ -89,7 +88,7 @@ def json_min(found: Iterable[Record]) -> Iterator[bytes]:
     """One JSON array; `[]` for no records."""
     opening = b"["
     for record in found:
-        yield opening + orjson.dumps(record)
+        yield opening + dumps(record)
         opening = b","
     yield b"[]" if opening == b"[" else b"]"
 
@@ -108,14 +107,14 @@ def table(
     with tempfile.TemporaryFile() as file:
         for record in found:
             columns |= record.keys()
-            file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+            file.write(dumps(record) + b"\n")
         file.seek(0)
         text = io.StringIO()
         names = sorted(columns)
         writer = csv.writer(text, delimiter=separator, quoting=csv.QUOTE_NONNUMERIC)
         writer.writerow(map(shown, names))
         for number, line in enumerate(file, 1):
-            record = orjson.loads(line)
+            record = json_value(line)
             writer.writerow([shown(_cell(record.get(name))) for name in names])
             if number % ROWS_AT_ONCE == 0:
                 yield _taken(text)
@@ -128,7 +127,7 @@ def _as_it_is(cell: Any) -> Any:
 
 def _cell(value: Any) -> Any:
     if isinstance(value, dict | list):
-        return orjson.dumps(value).decode()
+        return dumps(value).decode()
     return "" if value is None else value
 
 

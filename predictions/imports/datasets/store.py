@@ -9,7 +9,6 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-import orjson
 from django.db import IntegrityError, transaction
 from rest_framework.exceptions import ValidationError
 
@@ -53,6 +52,7 @@ from predictions_api.http.storable import (
     Refused,
     bulk_json_text,
     json_text,
+    json_value,
 )
 from predictions_api.operations import collector
 from predictions_api.postgres.copying import Copy
@@ -343,7 +343,7 @@ class Writer:
                 "lead_time": None,
             }
             new.append((task_id, row))
-        elif not truths.is_same(orjson.loads(there[1]), orjson.loads(result)):
+        elif not truths.is_same(json_value(there[1]), json_value(result)):
             if not self.wishes.replaces_truth:
                 self.errors.add(task.place, DIFFERS.format(task=task_id))
             replaced[there[0]] = result
@@ -358,7 +358,7 @@ class Writer:
         score = math.fsum(drawn.scores) / len(drawn.scores) if drawn.scores else None
         result = self._checked(drawn.text, one.place)
         if self.project.validate_predictions:
-            regions = orjson.loads(result)
+            regions = json_value(result)
             for problem in labelling.problems(self.project.label_config, regions, score):
                 self.errors.add(one.place, problem)
         return PredictionRow(

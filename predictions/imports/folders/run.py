@@ -5,7 +5,6 @@ those that are new.
 from collections.abc import Sequence
 from itertools import islice
 
-import orjson
 from django.db import transaction
 from rest_framework.exceptions import ValidationError
 
@@ -18,6 +17,7 @@ from predictions.models import ImportStorage
 from predictions.regions.task_data import UNNAMED
 from predictions.storages import worker
 from predictions.storages.worker import Progress, Stopped
+from predictions_api.http.storable import json_value
 
 #: Files that one transaction stores.
 AT_ONCE = 200
@@ -94,13 +94,16 @@ class Sync:
 
     def _import_tasks(self, name: str, found: Read) -> None:
         """The tasks of a JSON file, one or a list, all or nothing."""
+        if found.fault:
+            self.progress.blame(name, found.fault)
+            return
         try:
-            if found.fault:
-                self.progress.blame(name, found.fault)
-            else:
-                self._store(orjson.loads(found.content), [name])
-        except orjson.JSONDecodeError:
+            items = json_value(found.content)
+        except ValueError:
             self.progress.blame(name, "It is no JSON.")
+            return
+        try:
+            self._store(items, [name])
         except ValidationError as error:
             self.progress.blame(name, str(error.detail)[:500])
 

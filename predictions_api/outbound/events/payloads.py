@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
+from predictions_api.http.storable import json_value
 from predictions_api.outbound.events.models import Event
 
 Document = dict[str, Any]
@@ -34,6 +33,6 @@ def register(action: str, payload: Payload) -> None:
 
 def of_event(event: Event, known: dict[Any, Any]) -> Iterator[Document]:
     """The bodies to send, `action` first. KeyError for an action that nobody registered."""
-    told = Told(event.action, event.workspace_id, event.project_id, orjson.loads(event.body), known)
+    told = Told(event.action, event.workspace_id, event.project_id, json_value(event.body), known)
     for body in _payloads[event.action](told):
         yield {"action": event.action, **body}

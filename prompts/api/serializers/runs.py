@@ -64,6 +64,9 @@ class ModelRunSerializer(serializers.ModelSerializer[ModelRun]):
     total_correct_predictions = serializers.IntegerField(
         **COUNT, help_text="Equal to the ground truth; counted here, whatever is sent."
     )
+    cost_usd = serializers.SerializerMethodField(
+        help_text="What its answers cost, in USD; null where no cost is known."
+    )
     budget_usd = FiniteField(
         required=False, allow_null=True, min_value=0, help_text="The run stops at this cost."
     )
@@ -100,11 +103,15 @@ class ModelRunSerializer(serializers.ModelSerializer[ModelRun]):
         read_only_fields = [
             "status",
             "total_failed",
-            "cost_usd",
             "created_at",
             "triggered_at",
             "completed_at",
         ]
+
+    def get_cost_usd(self, run: ModelRun) -> float | None:
+        # The sum of none is 0 as well; an ended run knows whether there was one.
+        is_known = bool(run.cost_usd) or (run.measures or {}).get("total_cost") is not None
+        return run.cost_usd if is_known else None
 
     def get_status_reason(self, run: ModelRun) -> str:
         return progress.reason(run)
@@ -239,7 +246,8 @@ class RunDetailSerializer(ModelRunSerializer):
 
     progress = serializers.FloatField(help_text="0 to 1.")
     failures = serializers.DictField(
-        child=serializers.IntegerField(), help_text="How many by error type."
+        child=serializers.IntegerField(),
+        help_text="How many by error type; `others` are of rarer types and of deleted tasks.",
     )
 
     class Meta(ModelRunSerializer.Meta):
@@ -254,7 +262,9 @@ class RegressionsSerializer(serializers.Serializer[Any]):
     improved = serializers.IntegerField()
     regressed = serializers.IntegerField()
     unchanged = serializers.IntegerField()
-    tasks = serializers.ListField(child=JSONObjectField())
+    tasks = serializers.ListField(
+        child=JSONObjectField(), help_text="The first 1,000 of those that regressed."
+    )
 
 
 class ReEvaluateSerializer(serializers.Serializer[Any]):

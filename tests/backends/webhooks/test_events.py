@@ -225,6 +225,31 @@ def test_selections_are_told(
     assert (deleted["action"], deleted["tasks"]) == ("TASKS_DELETED", [{"id": task}])
 
 
+def test_whole_numbers_are_told_in_full(
+    ada: Caller, project: Project, hook: dict[str, Any], receiver: Receiver,
+    work: Callable[[], None], make_task: Callable[..., int], make_annotation: Make,
+    make_prediction: Make,
+) -> None:  # fmt: skip
+    number = 12345678901234567890123
+    data = {"image": "http://x.y/1.jpg", "n": number}
+    result = [{**region(), "meta": {"n": [number]}}]
+    task = make_task(ada, project, data=data)
+    prediction = make_prediction(ada, task, result=result, model_version="v")
+    ada.client.patch(f"/api/projects/{project.pk}/", {"model_version": "v"}, format="json")
+    annotation = make_annotation(ada, task, result=result)
+    body = {"result": result, "ground_truth": True}
+    ada.client.patch(f"/api/annotations/{annotation['id']}/", body, format="json")
+    ada.client.patch(f"/api/predictions/{prediction['id']}/", {"score": 0.5}, format="json")
+    work()
+    created, predicted, _, made, altered, again = got(receiver)
+    assert created["tasks"][0]["data"] == data
+    for one in (predicted, again):
+        assert (one["prediction"]["result"], one["task"]["data"]) == (result, data)
+    for one in (made, altered):
+        assert (one["annotation"]["result"], one["task"]["data"]) == (result, data)
+        assert one["annotation"]["prediction"]["result"] == result
+
+
 def test_ground_truth_marked_together_is_told_one_by_one(
     ada: Caller, project: Project, hook: dict[str, Any], receiver: Receiver,
     work: Callable[[], None], make_project: MakeProject, make_task: Callable[..., int],

@@ -7,6 +7,7 @@ from contextlib import redirect_stdout
 from typing import Any
 
 import pytest
+from django.test import Client
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
@@ -81,6 +82,58 @@ def test_average_recall_stands_under_metrics(ada: Caller, project: Project) -> N
     }
 
 
+def coco_files(caller: Caller, path: str, **query: str) -> list[Any]:
+    answer: Any = caller.client.get(f"{path}/coco", query)
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
+    return [json.loads(archive.read(f"{name}.json")) for name in ("ground_truth", "detections")]
+
+
+SIZE = {"width": 100, "height": 100}
+
+
+@pytest.mark.parametrize("type_", ["object-detection", "instance-segmentation"])
+@pytest.mark.parametrize(
+    ("told", "later"),
+    [
+        ({"image_size": SIZE}, {"image_size": {"width": 100, "height": 900}}),
+        ({"image_size": SIZE}, {}),
+        ({}, {"image_size": {"width": 300, "height": 100}}),
+    ],
+)
+def test_an_image_stays_of_the_size_that_it_was_counted_with(
+    ada: Caller,
+    desks: dict[str, Client],
+    project: Project,
+    told: dict[str, Any],
+    later: dict[str, Any],
+    type_: str,
+) -> None:
+    def unsized(region: dict[str, Any]) -> dict[str, Any]:
+        kept = {k: v for k, v in region.items() if not k.startswith("original")}
+        return {**kept, "value": {**kept["value"], "rotation": 24}}
+
+    truth, said = unsized(box(CAR, 40, 40, 20, 20)), unsized(box(CAR, 44, 41, 20, 20, 0.9))
+    (pk,) = load(ada, project, [task("a", truth=[truth], said={"v1": [said]}, **told)])
+    done = computed(ada, project, taskType=type_)
+    path = f"/lab/model-evals/{done.eval_id}"
+
+    def shown() -> list[Any]:
+        page = desks["reader"].get(f"/admin/evals/modeleval/{done.eval_id}/data/cards?position=0")
+        image = ada.client.get(f"{path}/image-predictions/{pk}")
+        assert (image.status_code, page.status_code) == (200, 200)
+        return [image.json(), page.json(), *coco_files(ada, path)]
+
+    before = shown()
+    assert [one["verdict"] for one in before[0]["groundTruth"]] == ["tp"]
+    assert before[2]["info"]["tasksChangedSince"] == []
+    edited = ada.client.patch(f"/api/tasks/{pk}/", {"meta": later}, format="json")
+    assert edited.status_code == 200
+    assert shown() == before
+    # One that is counted now has the new size.
+    newer = computed(ada, project, taskType=type_)
+    assert coco_files(ada, f"/lab/model-evals/{newer.eval_id}") != before[2:]
+
+
 def test_files_of_a_split_give_its_precision(ada: Caller, project: Project) -> None:
     right, wrong = box(CAR, 0, 0, 10, 10, 0.9), box(CAR, 50, 50, 9, 9, 0.95)
     truth = [box(CAR, 0, 0, 10, 10)]
@@ -93,9 +146,7 @@ def test_files_of_a_split_give_its_precision(ada: Caller, project: Project) -> N
     path = f"/lab/model-evals/{computed(ada, project).eval_id}"
 
     def files(**query: str) -> list[Any]:
-        answer: Any = ada.client.get(f"{path}/coco", query)
-        archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
-        return [json.loads(archive.read(f"{name}.json")) for name in ("ground_truth", "detections")]
+        return coco_files(ada, path, **query)
 
     told = ada.client.get(f"{path}/map-results").json()["splits"]
     for name in said:

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from evals.db.definition import OF_NO_VERSION, OF_VERSION
-from evals.db.snapshot import FACTS_SQL, PLAN_SQL
+from evals.db.snapshot.plan import FACTS_SQL, PLAN_SQL
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import of_slot
 from tests.clustered import one_node

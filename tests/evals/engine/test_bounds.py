@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from evals.db.label_config import choose
-from evals.db.snapshot import CannotEvaluate, _of_task
+from evals.db.snapshot.plan import CannotEvaluate, _of_task
 from evals.documents.refusals import Refusal
 from evals.engine.boxes import StoredImage
 from evals.engine.counting import count_images

@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from evals.db import snapshot
+from evals.db.snapshot import plan
 from evals.jobs import planning, requests, state
 from evals.models import EvalChunk, ModelEval
 from predictions.models import Project
@@ -37,7 +37,7 @@ def test_chunks_of_few_bytes_change_nothing(
     n_chunks: int,
 ) -> None:
     whole = results(computed(ada, project))
-    monkeypatch.setattr(snapshot, "READ_BYTES", most)
+    monkeypatch.setattr(plan, "READ_BYTES", most)
 
     assert len(planned(ada, project)) == n_chunks
     assert results(computed(ada, project)) == whole
@@ -65,5 +65,5 @@ def test_pages_and_files_read_so_many_too(
     found = computed(ada, project)
     path = f"/lab/model-evals/{found.eval_id}/coco"
     whole = b"".join(ada.client.get(path))
-    monkeypatch.setattr(snapshot, "READ_BYTES", 1)
+    monkeypatch.setattr(plan, "READ_BYTES", 1)
     assert len(b"".join(ada.client.get(path))) == len(whole)

@@ -2,6 +2,9 @@
 
 import random
 import string
+from typing import Any
+
+import pytest
 
 from predictions.models import Project
 from tests.conftest import Caller
@@ -15,14 +18,16 @@ LONG = f"images-{ENDING}"
 OTHER = LONG[:-1] + "-"
 
 
-def test_are_evaluated_and_found(ada: Caller, project: Project) -> None:
+# Float64 takes the last two for one number.
+@pytest.mark.parametrize("ids", [(LONG, OTHER), (2**64 + 1, 2**64 + 2)], ids=["text", "numbers"])
+def test_are_evaluated_and_found(ada: Caller, project: Project, ids: tuple[Any, Any]) -> None:
     car = box(CAR, 10, 10, 20, 20)
     load(
         ada,
         project,
         [
-            task("one", truth=[car], said={"v1": [{**car, "score": 0.9}]}, image_id=LONG),
-            task("two", truth=[car], said={"v1": []}, image_id=OTHER),
+            task("one", truth=[car], said={"v1": [{**car, "score": 0.9}]}, image_id=ids[0]),
+            task("two", truth=[car], said={"v1": []}, image_id=ids[1]),
         ],
     )
     evaluation = computed(ada, project)
@@ -30,10 +35,10 @@ def test_are_evaluated_and_found(ada: Caller, project: Project) -> None:
 
     path = f"/lab/model-evals/{evaluation.eval_id}/image-predictions"
     listed = ada.client.get(path, {"split": "test"}).json()["images"]
-    assert [image["imageId"] for image in listed] == [LONG, OTHER]
-    for image_id, n_detections in ((LONG, 1), (OTHER, 0)):
+    assert [image["imageId"] for image in listed] == [str(one) for one in ids]
+    for image_id, n_detections in ((str(ids[0]), 1), (str(ids[1]), 0)):
         image = ada.client.get(f"{path}/{image_id}").json()
         assert image["imageId"] == image_id
         assert (len(image["groundTruth"]), len(image["predictions"])) == (1, n_detections)
-    missing = ada.client.get(f"{path}/{LONG[:-1]}")
+    missing = ada.client.get(f"{path}/{str(ids[0])[:-1]}")
     assert missing.status_code == 404

@@ -7,7 +7,7 @@ import pytest
 
 from predictions.models import Annotation, Prediction, Project, Task
 from predictions.regions.truths import as_truth
-from tests.conftest import Caller, assert_invalid, assert_refused, region
+from tests.conftest import Caller, MakeProject, assert_invalid, assert_refused, region
 
 ACTIONS = "/api/dm/actions/"
 
@@ -238,6 +238,37 @@ def test_filters_narrow_the_selection(ada: Caller, project: Project, tasks: list
     assert answer.json()["processed_items"] == 2
     assert not Prediction.objects.filter(task_id=tasks[1]).exists()
     assert Prediction.objects.filter(task_id=tasks[2]).exists()
+
+
+@pytest.mark.parametrize("in_body", [False, True])
+def test_of_a_view_only_its_tasks(
+    ada: Caller,
+    project: Project,
+    tasks: list[int],
+    make_project: MakeProject,
+    in_body: bool,
+) -> None:
+    views = [
+        ada.client.post(
+            "/api/dm/views/", {"project": pk, "data": {"filters": OF_V2}}, format="json"
+        ).json()["id"]
+        for pk in (project.pk, make_project(ada).pk)
+    ]
+
+    def deleted(view: Any, body: dict[str, Any]) -> Any:
+        if in_body:
+            return run(ada, project, "delete_tasks", {**body, "view": view})
+        return run(ada, project, f"delete_tasks&view={view}", body)
+
+    answer = deleted(views[1], {"selectedItems": {"all": True}})
+    assert_refused(answer, 404, "No View matches the given query.")
+    assert deleted("x", {"selectedItems": {"all": True}}).status_code == 400
+    assert deleted(views[0], {}).status_code == 400
+    assert Task.objects.count() == 3
+    answer = deleted(views[0], {"selectedItems": {"all": True, "excluded": [tasks[0]]}})
+    assert answer.json()["processed_items"] == 1
+    assert deleted(views[0], {"selectedItems": {"all": True}}).json()["processed_items"] == 1
+    assert [task.pk for task in Task.objects.all()] == [tasks[2]]
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def test_patches_an_annotation(ada: Caller, task: int, make_annotation: Make) ->
         {"result": []},
         {"completed_by": None},
         {"parent_prediction": None, "parent_annotation": None},
-        {"id": 9, "task": 9, "project": 9, "unheard_of": 1},
+        {"id": 9, "unheard_of": 1},
         {},
     ],
     ids=str,
@@ -230,6 +230,40 @@ def test_completed_by_is_somebody_of_the_workspace(ada: Caller, olga: Caller, ur
     response = ada.client.post(url, {"completed_by": olga.user.pk}, format="json")
 
     assert_invalid(response, {"completed_by": unknown(olga.user.pk)})
+
+
+def test_lists_in_the_order_that_is_asked_for(
+    ada: Caller, task: int, url: str, make_annotation: Make
+) -> None:
+    times = (2.5, None, 1.0)
+    made = [make_annotation(ada, task, lead_time=time)["id"] for time in times]
+
+    def listed(ordering: str) -> list[int]:
+        return [one["id"] for one in ada.client.get(url, {"ordering": ordering}).json()]
+
+    assert listed("-id") == made[::-1]
+    assert listed("lead_time") == [made[2], made[0], made[1]]
+    assert listed("-lead_time") == [made[0], made[2], made[1]]
+    assert listed("ground_truth") == made
+    refused = ada.client.get(url, {"ordering": "result"})
+    choices = "Select a valid choice. That choice is not one of the available choices."
+    assert_invalid(refused, {"ordering": [choices]})
+
+
+def test_stays_on_its_task(
+    ada: Caller, project: Project, task: int, make_task: MakeTask, make_annotation: Make
+) -> None:
+    made, other = make_annotation(ada, task), make_task(ada, project)
+    path = f"/api/annotations/{made['id']}/"
+    stays = ["An annotation stays on its task; make another one there."]
+
+    for body in ({"task": other}, {"project": project.pk + 1}):
+        refused = ada.client.patch(path, {**body, "ground_truth": True}, format="json")
+        assert_invalid(refused, dict.fromkeys(body, stays))
+    assert ada.client.get(path).json() == made
+    # A whole annotation as it was read may be sent back.
+    same = ada.client.patch(path, made, format="json")
+    assert (same.status_code, same.json()["task"]) == (200, task)
 
 
 def test_deletes_an_annotation(ada: Caller, task: int, make_annotation: Make) -> None:

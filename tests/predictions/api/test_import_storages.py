@@ -109,6 +109,23 @@ def test_the_life_of_a_storage(
     ]
 
 
+@pytest.mark.parametrize("path", [PATH, "/api/storages/"])
+def test_are_listed_in_the_order_that_is_asked_for(
+    ada: Caller, project: Project, root: ImageRoot, folder: Path, path: str
+) -> None:
+    made = [make(ada, project, folder, title=title)["id"] for title in ("b", "c", "a")]
+
+    def listed(**query: str) -> list[int]:
+        answer = ada.client.get(path, {"project": str(project.pk), **query}).json()
+        return [one["id"] for one in answer]
+
+    assert listed() == listed(ordering="id") == listed(ordering="last_sync") == made
+    assert listed(ordering="title") == [made[2], made[0], made[1]]
+    assert listed(ordering="-created_at") == made[::-1]
+    refused = ada.client.get(path, {"project": str(project.pk), "ordering": "path"})
+    assert (refused.status_code, [*refused.json()["validation_errors"]]) == (400, ["ordering"])
+
+
 def test_pictures_become_tasks_once(
     ada: Caller, project: Project, root: ImageRoot, folder: Path
 ) -> None:
@@ -143,7 +160,7 @@ def test_json_files_hold_tasks(
 ) -> None:
     tasks = [{"data": {"image": "1.jpg"}}, {"image": "2.jpg"}]
     (folder / "many.json").write_text(json.dumps(tasks))
-    (folder / "one.json").write_text(json.dumps({"data": {"image": "3.jpg"}}))
+    (folder / "one.json").write_text(json.dumps({"data": {"image": "3.jpg", "n": 2**64 + 1}}))
     (folder / "broken.json").write_text("{")
     (folder / "other.json").write_text('{"text": "no picture"}')
     storage = make(ada, project, folder)
@@ -156,7 +173,9 @@ def test_json_files_hold_tasks(
     assert shown(project) == ["1.jpg", "2.jpg", "3.jpg"]
     assert sync(ada, storage)["last_sync_count"] == 0
     # A file comes again when none of its tasks is left: else those that are would be there twice.
-    first, second, _ = Task.objects.filter(project=project).order_by("id")
+    first, second, third = Task.objects.filter(project=project).order_by("id")
+    read = ada.client.get(f"/api/tasks/{third.pk}/").content
+    assert json.loads(read)["data"] == {"image": "3.jpg", "n": 2**64 + 1}
     first.delete()
     assert sync(ada, storage)["last_sync_count"] == 0
     second.delete()

@@ -22,6 +22,7 @@ from tests.conftest import (
 Make = Callable[..., dict[str, Any]]
 URL = "/api/projects/"
 NO_PROJECT = "No Project matches the given query."
+INVALID_CHOICE = "Select a valid choice. That choice is not one of the available choices."
 UNKNOWN_VERSION = "Model version doesn't exist either as live model or as static predictions."
 COUNTS = (
     "num_tasks_with_annotations",
@@ -276,11 +277,59 @@ def test_lists_projects_newest_first(ada: Caller, olga: Caller, make_project: Ma
         return [p["id"] for p in ada.client.get(f"{URL}?{query}").json()["results"]]
 
     assert listed("title=CARS") == [ids[0], ids[2]]
+    assert listed("archived=false") == ids
+    assert listed("archived=true") == []
+    assert listed("members_limit=1") == ids
+    assert listed(f"ids={ids[1]}&ids={ids[2]}") == ids[1:]
     assert listed(f"ids={ids[1]},{ids[2]},x,{'9' * 19}") == ids[1:]
     assert listed("page_size=2") == ids[:2]
     assert listed("page_size=2&page=2") == ids[2:]
     slim = ada.client.get(f"{URL}?include=id,title").json()["results"]
     assert slim[0] == {"id": ids[0], "title": "Old cars"}
+
+
+def test_finds_orders_and_pins_projects(
+    ada: Caller, olga: Caller, make_project: MakeProject
+) -> None:
+    make_project(olga, title="Foreign cars")
+    cars, trucks, old = (make_project(ada, title=title).pk for title in ("Cars", "Trucks", "Old"))
+    assert ada.client.patch(f"{URL}{old}/", {"description": "CARS of 1950"}).status_code == 200
+
+    def listed(query: str = "") -> tuple[list[int], int]:
+        page = ada.client.get(f"{URL}?{query}").json()
+        return [p["id"] for p in page["results"]], page["count"]
+
+    assert listed("search=cars") == ([old, cars], 2)
+    assert listed("search=cars&title=ol") == ([old], 1)
+    assert listed("search=unheard") == ([], 0)
+    assert listed("filter=pinned_only") == ([], 0)
+    for pk, at in ((cars, "2026-01-01T00:00:00Z"), (trucks, "2026-02-01T00:00:00Z")):
+        assert ada.client.patch(f"{URL}{pk}/", {"pinned_at": at}).status_code == 200
+    assert listed() == ([trucks, cars, old], 3)
+    assert listed("filter=all") == ([trucks, cars, old], 3)
+    assert listed("filter=pinned_only") == ([trucks, cars], 2)
+    assert listed("filter=exclude_pinned") == ([old], 1)
+    assert listed("ordering=title") == ([cars, old, trucks], 3)
+    assert listed("ordering=-created_at") == listed("ordering=-id") == ([old, trucks, cars], 3)
+
+
+@pytest.mark.parametrize(
+    ("query", "errors"),
+    [
+        ("filter=pinned", {"filter": [INVALID_CHOICE]}),
+        ("ordering=color", {"ordering": [INVALID_CHOICE]}),
+        ("state=done", {"state": ["Projects have no states here."]}),
+        ("workspaces=1", {"workspaces": ["A key is for one workspace: its projects are listed."]}),
+        ("source_interface_id=3.0", {"source_interface_id": ["Projects have no interfaces here."]}),
+    ],
+)
+@pytest.mark.parametrize("url", [URL, "/api/prompts/compatible-projects"])
+def test_what_projects_cannot_be_chosen_by_is_refused(
+    ada: Caller, project: Project, url: str, query: str, errors: Any
+) -> None:
+    if url != URL and "filter" in errors:
+        pytest.skip("Label Studio's compatible projects have no such parameter.")
+    assert_invalid(ada.client.get(f"{url}?{query}"), errors)
 
 
 def test_the_pages_end_in_a_404(ada: Caller, project: Project) -> None:

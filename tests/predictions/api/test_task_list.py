@@ -1,5 +1,6 @@
 """GET /api/tasks/?project= and GET /api/projects/{id}/tasks/: pages that end in a 404."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -105,6 +106,54 @@ def test_the_first_page_of_nothing(ada: Caller, project: Project) -> None:
         "tasks": [],
     }
     assert_refused(ada.client.get(f"{url}&page=2"), 404, "Invalid page.")
+
+
+def test_lists_only_annotated_or_chosen_tasks(
+    ada: Caller, project: Project, tasks: list[int], make_annotation: Make
+) -> None:
+    make_annotation(ada, tasks[3], was_cancelled=True)
+    make_annotation(ada, tasks[4])
+    make_annotation(ada, tasks[4])
+
+    def listed(**query: Any) -> tuple[list[int], tuple[int, int, int]]:
+        page = ada.client.get("/api/tasks/", {"project": project.pk, **query}).json()
+        totals = (page["total"], page["total_annotations"], page["total_predictions"])
+        return [task["id"] for task in page["tasks"]], totals
+
+    everything = (tasks, (5, 3, 10))
+    assert listed() == everything
+    assert listed(only_annotated="false", review="false", resolve_uri="true") == everything
+    assert listed(only_annotated="true") == ([tasks[0], tasks[4]], (2, 3, 4))
+    assert listed(only_annotated="true", page_size=1, page=2) == ([tasks[4]], (2, 3, 4))
+    these = json.dumps({"all": False, "included": [tasks[0], tasks[1]]})
+    but_these = json.dumps({"all": True, "excluded": [tasks[0]]})
+    assert listed(selectedItems=these) == (tasks[:2], (2, 1, 4))
+    assert listed(selectedItems=but_these) == (tasks[1:], (4, 2, 8))
+    assert listed(selectedItems=but_these, only_annotated="1") == ([tasks[4]], (1, 2, 2))
+    query = json.dumps({"selectedItems": json.loads(these), "ordering": ["-tasks:id"]})
+    assert listed(query=query) == (tasks[1::-1], (2, 1, 4))
+    assert listed(query=query, selectedItems=but_these) == ([tasks[1]], (1, 0, 2))
+
+
+@pytest.mark.parametrize(
+    ("query", "errors"),
+    [
+        ({"only_annotated": "perhaps"}, {"only_annotated": ["Must be a valid boolean."]}),
+        ({"review": "true"}, {"review": ["Tasks are not listed for review here."]}),
+        ({"selectedItems": "[1]"}, {"selectedItems": ["The query is not a JSON object."]}),
+        ({"selectedItems": "{"}, {"selectedItems": ["The query is not JSON."]}),
+        (
+            {"selectedItems": '{"all": false, "included": ["x"]}'},
+            {"selectedItems": ["Expected a list of task ids."]},
+        ),
+    ],
+    ids=repr,
+)
+def test_refuses_what_it_cannot_choose_by(
+    ada: Caller, project: Project, query: dict[str, str], errors: Any
+) -> None:
+    asked = {"project": str(project.pk), **query}
+    assert_invalid(ada.client.get("/api/tasks/", asked), errors)
 
 
 @pytest.mark.parametrize("query", ["", "?project=", "?page=1"])

@@ -614,6 +614,36 @@ def test_tables(ada: Caller, make_project: MakeProject) -> None:
         ]
 
 
+def test_tables_have_whole_numbers_in_full(ada: Caller, make_project: MakeProject) -> None:
+    config = '<View><Text name="text" value="$text"/><Number name="n" toName="text"/></View>'
+    project = make_project(ada, config)
+    numbers = [2**63, 2**64 - 1, 2**64, -(2**63) - 1, 12345678901234567890123, 10**400]
+    result = [
+        {"from_name": "n", "to_name": "text", "type": "number", "value": {"number": number}}
+        for number in numbers
+    ]
+    data = {"text": "é", **{f"n{at}": number for at, number in enumerate(numbers)}, "all": numbers}
+    body = {
+        "data": data,
+        "annotations": [{"result": result}],
+        "predictions": [{"result": result}],
+    }
+    path = f"/api/projects/{project.pk}/import"
+    assert ada.client.post(path, body, format="json").status_code == 201
+
+    for source in ("annotations", "predictions"):
+        (row,) = json.loads(content(ada, project, "JSON_MIN", source=source))
+        assert {name: row[name] for name in data} == data
+        assert row["n"] == [{"number": number} for number in numbers]
+        for export_type, separator in (("CSV", ","), ("TSV", "\t")):
+            text = content(ada, project, export_type, source=source).decode()
+            (cells,) = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
+            assert [cells[f"n{at}"] for at in range(len(numbers))] == [str(n) for n in numbers]
+            assert cells["all"] == json.dumps(numbers, separators=(",", ":"))
+            assert json.loads(cells["n"]) == row["n"]
+            assert cells["text"] == "é"
+
+
 @pytest.mark.parametrize(("export_type", "separator"), [("CSV", ","), ("TSV", "\t")])
 def test_a_table_for_a_spreadsheet_has_no_formula(
     ada: Caller, make_project: MakeProject, export_type: str, separator: str
@@ -682,6 +712,32 @@ def test_an_empty_coco_file(ada: Caller, project: Project) -> None:
     coco = coco_of(ada, project)
     assert (coco["images"], coco["annotations"]) == ([], [])
     assert coco["categories"] == [{"id": 0, "name": "Car"}, {"id": 1, "name": "Person"}]
+
+
+@pytest.mark.parametrize(
+    ("export_type", "expected"),
+    [
+        ("JSON", "application/json"),
+        ("CSV", "text/csv; charset=utf-8"),
+        ("TSV", "text/tab-separated-values; charset=utf-8"),
+        ("YOLO", "application/zip"),
+    ],
+)
+def test_the_type_of_the_content(
+    ada: Caller, project: Project, export_type: str, expected: str
+) -> None:
+    path = f"/api/projects/{project.pk}/export"
+    assert ada.client.get(path, {"exportType": export_type})["Content-Type"] == expected
+
+
+@pytest.mark.parametrize("export_type", ["YOLO", "YOLO_OBB"])
+def test_yolo_has_scores_in_full(ada: Caller, boxes: Project, export_type: str) -> None:
+    scores = [1e-15, 0.9999999999999999, 0.25, 1.0, 0.0]
+    result = [box("Car", 10, 10, 20, 20, score) for score in scores]
+    import_boxes(ada, boxes, predicted(result))
+    text, *_ = files(ada, boxes, export_type, source="predictions").values()
+    found = [line.rpartition(" ")[2] for line in text.decode().splitlines()]
+    assert found == ["0.000000000000001", "0.9999999999999999", "0.25", "1", "0"]
 
 
 def test_voc_has_scores_in_full(ada: Caller, boxes: Project) -> None:

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rest_framework.exceptions import ParseError
 
-from predictions.imports.parsing import STEP, is_long_array, parse_array, parse_fast
+from predictions.imports.parsing import is_long_array, parse_array, parse_fast
 from predictions.models import Prediction
+from predictions_api.http.storable import STEP
 from tests.conftest import Caller, assert_refused
 
 # Everything that looks like the place between two entries and is none.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg2.errors
 import pytest
 from django.core.management import call_command
 from django.db import connection
@@ -12,6 +13,7 @@ from pytest_django import DjangoDbBlocker
 from tests import clustered
 
 NO_CLUSTER = "needs a cluster: TEST_DATABASE_URL its coordinator, TEST_CLUSTER_NODES its nodes"
+TRIES = 5
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -35,9 +37,18 @@ def connected_to(name: str, **more: Any) -> Iterator[None]:
 
 
 def dropped(name: str) -> None:
-    """Removes the database from the coordinator, and then from the nodes."""
+    """Removes the database from the coordinator, and then from the nodes. Postgres waits some
+    seconds for the sessions that it ends; Citus begins new ones meanwhile, so it is tried again.
+    """
+    statement = f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'
     for address in (clustered.coordinator(), *clustered.NODES):
-        clustered.run(address, "postgres", f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        for n in range(1, TRIES + 1):
+            try:
+                clustered.run(address, "postgres", statement)
+                break
+            except psycopg2.errors.ObjectInUse:
+                if n == TRIES:
+                    raise
 
 
 @pytest.fixture(scope="session")

@@ -73,7 +73,7 @@ def test_the_whole_document(
         "total_correct_predictions": 0,
         "total_failed": 0,
         "budget_usd": None,
-        "cost_usd": 0.0,
+        "cost_usd": None,
         "predictions_updated_at": None,
         "organization": ada.workspace.pk,
         "created_by": {

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
+from django.urls import reverse
 
 from predictions.models import Prediction, Project
 from predictions_api.jobs.leases import MOST_ATTEMPTS
@@ -169,7 +171,7 @@ def test_budgets_stop_a_run(
     model.control(latency_s=0.02)
     run = executed(make_run(our_version, budget_usd=0.3))
     assert run.status == "Failed"
-    assert run.status_reason.startswith("The run's budget of $0.3 is spent")
+    assert run.status_reason == f"The run's budget of $0.3 is spent (${run.cost_usd:.6f})."
     # 0.03 a task: ten of them, and what was in flight.
     assert 10 <= run.total_predictions <= 14
     assert run.cost_usd == pytest.approx(0.03 * run.total_predictions)
@@ -368,6 +370,30 @@ def test_the_score_is_of_the_tokens_that_spell_the_choice(
     assert Prediction.objects.get().score == pytest.approx(score)
 
 
+def test_the_score_is_of_choices_whose_characters_are_cut_into_tokens(
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+) -> None:
+    """As OpenAI reports them: the text of a token that is no text shows its bytes."""
+    Project.objects.filter(pk=text_project.pk).update(
+        label_config=text_project.label_config.replace('value="pos"', 'value="\N{POUTING FACE}喜"')
+    )
+    row = our_version.model_provider_connection
+    assert row is not None
+    row.request_params = {"logprobs": True}
+    row.save()
+    face, joy = "\N{POUTING FACE}".encode(), "喜".encode()
+    cut = [face[:3], face[3:] + joy[:1], joy[1:]]
+    parts = [["".join(f"\\x{byte:02x}" for byte in part), -0.25, list(part)] for part in cut]
+    model.control(tokens=[['{"sentiment": "', -1.0], *parts, ['"}', -1.0]])
+    make_tasks(text_project, "good")
+    executed(make_run(our_version))
+    assert Prediction.objects.get().score == pytest.approx(math.exp(-0.75))
+
+
 def test_images_are_sent_as_addresses(
     ada: Caller,
     our_version: PromptVersion,
@@ -413,6 +439,54 @@ def test_examples_are_shown_but_never_of_the_task_itself(
     assert sent[2] in {'{"sentiment": "pos"}', '{"sentiment": "neg"}'}
 
 
+def test_workers_that_take_it_up_later_ask_what_the_run_was_made_with(
+    ada: Caller,
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    desks: dict[str, Client],
+    model: Model,
+) -> None:
+    make_tasks(text_project, "good one")
+    run, again = make_run(our_version), make_run(our_version)
+    edited = {
+        "prompt": "Rate it: {text}",
+        "provider_model_id": "dearer",
+        "title": "v1b",
+        "model_provider_connection": None,
+    }
+    path = path_of(our_version)
+    assert ada.client.patch(path, edited, format="json").status_code == 200
+    ModelRun.objects.filter(pk=again.pk).update(asked=None)
+    assert executed(run).status == "Completed"
+    sent = model.counts()["last"]
+    assert (sent["model"], sent["messages"][-1]["content"]) == (
+        "stand-in",
+        "Which mood has this review? good one",
+    )
+    page = desks["reader"].get(reverse("admin:prompts_modelrun_page", args=[run.pk]))
+    assert "stand-in" in page.content.decode()
+    assert "dearer" not in page.content.decode()
+    # One that an earlier release made asks what its version says.
+    failed = executed(again)
+    assert failed.status_reason == "The version's provider connection was deleted."
+
+
+def test_a_connection_that_the_version_left_may_be_deleted(
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+) -> None:
+    make_tasks(text_project, "good one")
+    run = make_run(our_version)
+    PromptVersion.objects.update(model_provider_connection=None)
+    ProviderConnection.objects.all().delete()
+    assert executed(run).status_reason == "The version's provider connection was deleted."
+
+
 def test_the_key_is_sent_and_told_nobody(
     our_version: PromptVersion,
     make_run: MakeRun,
@@ -455,6 +529,66 @@ def test_answers_of_no_use_are_paid_for(
     found = run.measures or {}
     assert (found["prompt_tokens"], found["completion_tokens"]) == (5 * 20, 5 * 5)
     assert (found["prompt_cost"], found["completion_cost"]) == (5 * 20.0, 5 * 10.0)
+
+
+def test_what_a_model_thinks_is_counted_and_paid_for(
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+) -> None:
+    """Gemini and xAI tell it in the total alone; others count it as answered, or have no total."""
+    row = priced(our_version)
+    counts = {"prompt_tokens": 20, "completion_tokens": 5}
+    usages = {
+        "total": {**counts, "total_tokens": 905},
+        "within": {**counts, "total_tokens": 25, "completion_tokens_details": {"a": 4}},
+        "none": counts,
+        "less": {**counts, "total_tokens": 7},
+    }
+    model.control(usages=usages)
+    ids = make_tasks(text_project, *usages)
+    run = executed(make_run(our_version))
+    columns = ("prediction_id", "completion_tokens_count", "total_tokens_count", "total_cost")
+    took = {pk: counted for pk, *counted in PredictionMeta.objects.values_list(*columns)}
+    found = [took[Prediction.objects.get(task=pk).pk] for pk in ids]
+    assert found == [[885, 905, 1790.0], *[[5, 25, 30.0]] * 3]
+    assert (run.cost_usd, spent(row)) == (1880.0, 1880.0)
+
+
+def test_who_was_asked_is_paid_though_the_version_moves_to_another_connection(
+    ada: Caller,
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+) -> None:
+    row = priced(our_version)
+    other = ProviderConnection.objects.create(
+        workspace=ada.workspace, provider="Custom", endpoint=model.endpoint
+    )
+    make_tasks(text_project, *texts(60))
+    model.control(latency_s=0.05)
+    ProviderConnection.objects.filter(pk=row.pk).update(max_concurrency=2)
+    run = make_run(our_version)
+
+    def move() -> None:
+        try:
+            until(lambda: model.counts()["answers"] > 4)
+            values = {"model_provider_connection_id": other.pk}
+            prompts.update_version(PromptVersion.objects.get(pk=our_version.pk), values)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=move)
+    thread.start()
+    run = executed(run)
+    thread.join()
+    assert PromptVersion.objects.get().model_provider_connection_id == other.pk
+    assert (run.status, run.cost_usd) == ("Completed", 60 * 30.0)
+    assert (spent(row), spent(other)) == (60 * 30.0, 0.0)
 
 
 def test_trials_and_refinements_spend_of_the_budget(

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 import msgspec
-import orjson
 from msgspec import Raw, Struct
 
 from predictions.formats.classes import check_names
@@ -20,7 +19,7 @@ from predictions.formats.readers.documents import decoded, lines
 from predictions.formats.readers.tables.labelstudio_controls import Controls
 from predictions.formats.sources import Source
 from predictions.regions.lists import region_list
-from predictions_api.http.storable import Refused, finite_number
+from predictions_api.http.storable import Refused, finite_number, json_value
 
 NO_ANNOTATIONS = "{n:,} tasks have no annotation that is not cancelled: they have no ground truth."
 SEVERAL = "has predictions of several versions, {names}: export one of them."
@@ -154,10 +153,10 @@ class Reader:
     def _regions(self, text: bytes, place: str) -> list[Region]:
         """The regions of a result as JSON; an error for what is no list of them."""
         try:
-            found = region_list(orjson.loads(text))
+            found = region_list(json_value(text))
             if found is None:
                 raise Refused("result must be a list of regions.")
-        except (orjson.JSONDecodeError, Refused) as exc:
+        except ValueError as exc:
             self.errors.add(place, str(exc))
             return []
         return found

@@ -1,5 +1,6 @@
 """/api/dm/views: saved filters and orders of a project's tasks."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.conftest import (
 )
 
 VIEWS = "/api/dm/views/"
-FILTERS = {
+FILTERS: dict[str, Any] = {
     "conjunction": "and",
     "items": [
         {
@@ -61,7 +62,24 @@ def test_a_view_and_its_tasks(
 
     assert listed(view=view["id"]) == [tasks[2], tasks[1]]
     assert listed(view=view["id"], project=project.pk) == [tasks[2], tasks[1]]
-    assert listed(view=view["id"], query="{}") == tasks
+    # As the legacy client sends it with every list.
+    everything = json.dumps({"filters": None, "ordering": [], "selectedItems": {"all": True}})
+    assert listed(view=view["id"], query=everything) == [tasks[2], tasks[1]]
+    assert listed(view=view["id"], query='{"ordering": ["tasks:id"]}') == [tasks[1], tasks[2]]
+    only = json.dumps({"selectedItems": {"all": False, "included": tasks[:2]}})
+    assert listed(view=view["id"], query=only) == [tasks[1]]
+    narrower = {"conjunction": "or", "items": [{**FILTERS["items"][0], "value": 1}]}
+    assert listed(view=view["id"], query=json.dumps({"filters": narrower})) == [tasks[2]]
+    assert listed(view=view["id"], selectedItems='{"all": false, "included": []}') == []
+
+
+def test_a_view_of_another_project_lists_none(
+    ada: Caller, view: dict[str, Any], make_project: MakeProject, make_task: Callable[..., int]
+) -> None:
+    other = make_project(ada)
+    make_task(ada, other, data={"image": "a.jpg", "n": 1})
+    answer = ada.client.get("/api/tasks/", {"view": view["id"], "project": other.pk})
+    assert_refused(answer, 404, "No View matches the given query.")
 
 
 def test_changes(ada: Caller, project: Project, view: dict[str, Any]) -> None:

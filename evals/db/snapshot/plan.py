@@ -1,4 +1,4 @@
-"""Which rows of the store an evaluation counts, and reading them chunk by chunk.
+"""Which rows of the store an evaluation counts.
 
 A task counts when it has a ground-truth annotation, the newest one, or, where all annotations are
 asked for, any that is not cancelled; beside it stands the newest prediction of the version, if
@@ -15,21 +15,15 @@ import orjson
 
 from evals.db.definition import chosen_tasks, of_version
 from evals.documents.slices import LONGEST, RESERVED, SliceTable
-from evals.engine.boxes import Regions, RegionText, StoredImage
 from evals.engine.errors import EvaluationError
 from evals.engine.reading import Reading, reading_of
 from evals.models import GroundTruth, ModelEval, Split
-from predictions.db.places import slot_of_task
 from predictions.db.reviews.accepting import AS_TRUTH
-from predictions.pictures.addresses import end_of
-from predictions.regions.shapes import meta_size
-from predictions_api.http.storable import whole_within
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import fetch_all, fetch_one, of_slot, server_cursor
+from predictions_api.postgres.sql import fetch_one, of_slot, server_cursor
 
 SPLIT_NUMBERS = {split.label: split.value for split in Split}
 DEFAULT_SPLIT = Split.TEST
-LONGEST_URL = 4096
 #: Results read at once are no longer than this together, but for the first, which may be 32 MiB: as
 #: objects they take up to twelve times as much.
 READ_BYTES = 32 * 2**20
@@ -48,6 +42,10 @@ class CannotEvaluate(EvaluationError):
     def __init__(self, reason: str) -> None:
         self.detail = reason
         ValueError.__init__(self, reason)
+
+
+class Changed(CannotEvaluate):
+    """A planned row has changed, or is gone: a new plan would be of what is stored now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +181,7 @@ def planned_rows(
     with server_cursor(f"plan_{evaluation.pk}", apart=True) as cursor:
         cursor.itersize = chunk
         cursor.execute(*of_slot(sql, facts, slots.of_project(evaluation.project_id or 0)))
-        for portion in _portions(((row[4], row) for row in cursor), most=chunk):
+        for portion in sized_portions(((row[4], row) for row in cursor), most=chunk):
             yield [
                 planned
                 for t, a, p, split, _, data, own, *more in portion
@@ -200,7 +198,7 @@ def planned_rows(
 Row = TypeVar("Row")
 
 
-def _portions(sized: Iterable[tuple[int, Row]], *, most: int) -> Iterator[list[Row]]:
+def sized_portions(sized: Iterable[tuple[int, Row]], *, most: int) -> Iterator[list[Row]]:
     """The rows in their order, `most` at a time, or fewer that have READ_BYTES together."""
     portion, n_bytes = list[Row](), 0
     for size, row in sized:
@@ -246,150 +244,3 @@ def _split(task_id: int, stored: Any) -> int:
             "or leave it out for test."
         )
     return SPLIT_NUMBERS[value]
-
-
-@dataclass(frozen=True, slots=True)
-class ReadImage:
-    """An image with what identifies it and what was stored about it."""
-
-    row: PlannedRow
-    image_id: str
-    name: str
-    augmentations: int
-    #: The beginning of the image's address.
-    url: str | None
-    stored: StoredImage
-
-
-#: Of a task `t` the address of the image at `c.path`, which is a key as it stands or leads deeper.
-ADDRESS = "COALESCE(t.data ->> array_to_string(c.path::text[], '.'), t.data #>> c.path::text[])"
-#: The value there, as JSON text.
-VALUE = "COALESCE(t.data -> array_to_string(c.path::text[], '.'), t.data #> c.path::text[])::text"
-# By primary keys; rows written after the plan was made do not match.
-READ_SQL = f"""
-SELECT t.id, t.meta -> 'image_name', t.meta -> 'image_id', t.meta -> 'augmentations',
-       t.meta -> 'image_size', left({ADDRESS}, %(longest)s),
-       a.result::text, p.result::text, p.score,
-       CASE WHEN %(needs_data)s THEN {VALUE} END, CASE WHEN %(needs_data)s THEN {DIGEST_SQL} END
-FROM unnest(%(tasks)s::bigint[], %(annotations)s::bigint[], %(predictions)s::bigint[],
-            %(paths)s::text[])
-     WITH ORDINALITY AS c(task_id, annotation_id, prediction_id, path, n)
-LEFT JOIN predictions_task t ON t.id = c.task_id
-LEFT JOIN predictions_annotation a ON a.id = c.annotation_id AND a.updated_at <= %(at)s
-LEFT JOIN predictions_prediction p ON p.id = c.prediction_id AND p.updated_at <= %(at)s
-ORDER BY c.n
-"""  # noqa: S608
-# By primary keys.
-SIZES_SQL = f"""
-SELECT COALESCE({SIZE.format("a")}, 0) + COALESCE({SIZE.format("p")}, 0)
-FROM unnest(%(annotations)s::bigint[], %(predictions)s::bigint[])
-     WITH ORDINALITY AS c(annotation_id, prediction_id, n)
-LEFT JOIN predictions_annotation a ON a.id = c.annotation_id
-LEFT JOIN predictions_prediction p ON p.id = c.prediction_id
-ORDER BY c.n
-"""  # noqa: S608
-
-
-def portions(rows: Sequence[PlannedRow]) -> Iterator[list[PlannedRow]]:
-    """The rows in their order, as many at a time as may be read at once. One statement."""
-    ids: dict[str, Any] = {"annotations": [r.annotation_id for r in rows]}
-    ids |= {"predictions": [r.prediction_id for r in rows]}
-    found = fetch_all(SIZES_SQL, ids, slot=slot_of_task(rows[0].task_id) if rows else None)
-    sized = ((size, row) for (size,), row in zip(found, rows, strict=True))
-    return _portions(sized, most=max(len(rows), 1))
-
-
-def image_path(reading: Reading, item: str) -> str:
-    """The way to an image's address in its task's data, as a Postgres array."""
-    steps = reading.path(item) or ("image",)
-    quoted = [step.replace("\\", "\\\\").replace('"', '\\"') for step in steps]
-    return "{" + ",".join(f'"{step}"' for step in quoted) + "}"
-
-
-def read(
-    rows: Sequence[PlannedRow], *, reading: Reading, planned_at: datetime
-) -> list[ReadImage | None]:
-    """The images of planned rows, None for one that is no longer as planned. One statement."""
-    found = fetch_all(
-        READ_SQL,
-        {
-            "longest": LONGEST_URL,
-            "tasks": [row.task_id for row in rows],
-            "annotations": [row.annotation_id for row in rows],
-            "predictions": [row.prediction_id for row in rows],
-            "paths": [image_path(reading, row.item) for row in rows],
-            "at": planned_at,
-            "needs_data": reading.needs_data,
-        },
-        slot=slot_of_task(rows[0].task_id) if rows else None,
-    )
-    # Images of one task share its regions, which are read once.
-    texts: dict[str, RegionText] = {}
-    pairs = zip(rows, found, strict=True)
-    return [_read_image(row, values, reading, texts) for row, values in pairs]
-
-
-def read_all(
-    rows: Sequence[PlannedRow], *, reading: Reading, planned_at: datetime
-) -> list[ReadImage]:
-    """As `read`. `CannotEvaluate` names the first row that changed since the plan was made."""
-    images = read(rows, reading=reading, planned_at=planned_at)
-    for row, image in zip(rows, images, strict=True):
-        if image is None:
-            raise CannotEvaluate(
-                f"Task {row.task_id}, its annotation {row.annotation_id} or its prediction "
-                f"{row.prediction_id} was changed or deleted while it was being evaluated. "
-                "Run the evaluation again."
-            )
-    return [image for image in images if image is not None]
-
-
-def _read_image(
-    row: PlannedRow, values: Sequence[Any], reading: Reading, texts: dict[str, RegionText]
-) -> ReadImage | None:
-    task_id, name, image_id, augmentations, size, url, *results, score, data, digest = values
-    truth, predicted = results
-    if row.data and digest != row.data:
-        return None
-    if task_id is None or truth is None or (row.prediction_id is not None and predicted is None):
-        return None
-    ending = f"#{row.item}" if row.item else ""
-    truths = RegionText(truth)
-    predictions: Regions = [] if predicted is None else RegionText(predicted)
-    if not reading.has_one_image:
-        truths = texts.setdefault(f"a{row.annotation_id}", truths)
-        if isinstance(predictions, RegionText):
-            predictions = texts.setdefault(f"p{row.prediction_id}", predictions)
-    return ReadImage(
-        row=row,
-        image_id=(_text(image_id) or str(row.task_id)) + ending,
-        name=((own := _text(name)) and own + ending) or end_of(url) or f"{row.task_id}{ending}",
-        augmentations=_whole(augmentations),
-        url=url,
-        stored=StoredImage(
-            truths,
-            predictions,
-            score,
-            reading.place(row.item),
-            row.n_of_task,
-            None if data is None else orjson.loads(data),
-            meta_size(_value(size)) if reading.has_one_image and not reading.elsewhere else None,
-            reading.elsewhere,
-        ),
-    )
-
-
-def _text(stored: Any) -> str:
-    """A jsonb text or number as text, '' for anything else."""
-    value = _value(stored)
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return ""
-    return str(value)
-
-
-def _whole(stored: Any) -> int:
-    return whole_within(_value(stored), 0, 2**31 - 1) or 0
-
-
-def _value(stored: Any) -> Any:
-    return orjson.loads(stored) if isinstance(stored, str) else stored

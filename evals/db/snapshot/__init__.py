@@ -1,0 +1,1 @@
+"""What an evaluation sees of the store: the rows it counts, and what stands in them."""
