@@ -1,5 +1,6 @@
 """Formats times and numbers for people, at the desk and on the command line."""
 
+import math
 from datetime import UTC, datetime
 
 import humanize
@@ -14,6 +15,7 @@ def left(begun: datetime | None, fraction: float, now: datetime | None = None) -
     """`about 3 minutes left` of work begun then and done to this fraction, 0 to 1; empty where
     there is too little to tell by.
 
+    >>> from datetime import timedelta
     >>> begun = datetime(2025, 1, 1, tzinfo=UTC)
     >>> left(begun, 0.25, begun + timedelta(minutes=1)), left(begun, 0.0), left(None, 0.5)
     ('about 3 minutes left', '', '')
@@ -38,3 +40,14 @@ def number(value: float | None) -> str:
     if value is None:
         return "-"
     return humanize.intcomma(value if isinstance(value, int) else round(value, 4))
+
+
+def usd(amount: float, *, digits: int = 4) -> str:
+    """US dollars with so many digits after the point, and with more where less than two would say
+    something: what was spent is never shown as nothing.
+
+    >>> usd(12.5), usd(0.0), usd(0.0000123), usd(3e-7, digits=6)
+    ('12.5000', '0.0000', '0.000012', '0.00000030')
+    """
+    first = math.floor(math.log10(amount)) if amount > 0 else 0
+    return f"{amount:.{max(digits, 1 - first)}f}"

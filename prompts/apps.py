@@ -40,6 +40,7 @@ class PromptsConfig(AppConfig):
         from prompts.desk import card, finding, project_part
         from prompts.models import ModelRun, Refinement
         from prompts.refinement import tasks as refinement
+        from prompts.runs import state
         from prompts.runs import tasks as runs
 
         tables.register(TABLES)
@@ -47,6 +48,7 @@ class PromptsConfig(AppConfig):
         sharing.register(runs.RUN, sharing.Kind(runs.due, runs.work))
         sharing.register(refinement.REFINEMENT, sharing.Kind(refinement.due, refinement.work))
         sweeps.register(runs.requeue_stalled)
+        sweeps.register(state.end_emptied)
         sweeps.register(refinement.requeue_stalled)
         kinds.register("run", ModelRun)
         kinds.register("refinement", Refinement)

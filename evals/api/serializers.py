@@ -1,6 +1,7 @@
 """What a request to compute an evaluation may hold."""
 
 import re
+from difflib import get_close_matches
 from typing import Any
 
 from rest_framework import serializers
@@ -15,6 +16,8 @@ from predictions_api.http.fields import FiniteField, JSONObjectField
 NAME = re.compile(r"[^\0\ud800-\udfff]{1,500}")
 #: Names that one request may tell something of.
 MOST_NAMES = 10_000
+#: What a query of tasks may say; an order changes nothing of an evaluation.
+QUERY_KEYS = ("filters", "selectedItems", "ordering")
 SLICE_KEY = re.compile(r"^(meta|data)\..+$")
 
 
@@ -177,6 +180,30 @@ class ComputeSerializer(serializers.Serializer[Any]):
     def validate_slices(self, keys: list[str]) -> list[str]:
         """Each once."""
         return list(dict.fromkeys(keys))
+
+    def validate_query(self, query: dict[str, Any]) -> dict[str, Any]:
+        """As it is. Without a word it knows it would mean all tasks: such words are refused."""
+        if unknown := sorted(query.keys() - QUERY_KEYS):
+            raise serializers.ValidationError(
+                f"{unknown[0]!r:.100} says nothing here; {', '.join(QUERY_KEYS)} do."
+            )
+        return query
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """As they are. A field that is written otherwise would leave its default in force."""
+        for name in self.initial_data:
+            if name not in self.fields:
+                known = {_letters(one): one for one, _ in self.fields.items()}
+                near = get_close_matches(_letters(name), known, n=1)
+                meant = f"did you mean {known[near[0]]}?" if near else "leave it out."
+                raise serializers.ValidationError(
+                    {f"{name:.100}": f"There is no such field: {meant}"}
+                )
+        return attrs
+
+
+def _letters(name: str) -> str:
+    return name.replace("_", "").lower()
 
 
 class AcceptanceSerializer(serializers.Serializer[Any]):

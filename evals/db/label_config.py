@@ -1,8 +1,7 @@
 """What a labelling config says about evaluating its project: kind of task, controls, classes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 from evals.documents.refusals import Refusal
@@ -10,7 +9,7 @@ from evals.engine.kinds.kind import Kind
 from evals.engine.kinds.table import ASKED, KINDS, asked_kind, tags_of
 from evals.engine.reading import MASKED_SHAPES, ObjectOf, Reading
 from predictions.models import Project
-from predictions.regions.config import PATH_SEPARATOR, Config, Control, label_sources, read_config
+from predictions.regions.config import Config, Control, aliases_among, label_sources, read_config
 
 NO_TASK_TYPE = (
     "Nothing in the labelling config can be evaluated. It needs "
@@ -20,9 +19,6 @@ NO_TASK_TYPE = (
 
 #: Each shape has a place for each of them.
 MOST_KEYPOINTS = 500
-
-#: A path of more steps with an alias is read as shown or as stored, not as a mixture.
-MOST_ALIASED_STEPS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +146,10 @@ def _reading(
     places = {one.tag.place for one in controls}
     has_matched = not controls or bool(places & kind.shapes) or not kind.shapes
     objects = _objects(config, controls)
-    aliases = _aliases(sources.values())
+    aliases = aliases_among(config, controls)
+    points = _keypoints(config, controls) if kind.has_keypoints else {}
+    shown = {name: stored for stored, name in points.items() if name not in points}
+    label_map = _by_stored_names(labels["label_map"], {**shown, **aliases.shared})
     return Reading(
         shapes=kind.shapes if has_matched else MASKED_SHAPES,
         controls=tuple(one.name for one in controls),
@@ -164,8 +163,9 @@ def _reading(
         unlabelled=frozenset(
             one.name for one in controls if one.tag.place and not label_sources(config, one)
         ),
-        aliases=aliases,
-        label_map=_by_stored_names(labels["label_map"], aliases),
+        aliases=aliases.shared,
+        own_aliases=aliases.own,
+        label_map=label_map,
         is_closed=labels["is_closed"],
         is_tree=kind.is_tree,
         # The lengths of paragraphs say where a span is; of a text it says so itself.
@@ -173,7 +173,7 @@ def _reading(
         objects=objects,
         elsewhere=_elsewhere(config, objects),
         has_keypoints=kind.has_keypoints,
-        keypoints=_keypoints(config, controls) if kind.has_keypoints else (),
+        keypoints=_called(points, label_map),
         time_formats={one.name: one.time_format for one in config.objects if one.time_format},
     )
 
@@ -182,30 +182,6 @@ def _elsewhere(config: Config, objects: Sequence[ObjectOf]) -> frozenset[str]:
     """The config's objects beside these; none where nobody knows which are meant."""
     names = {one.name for one in config.objects if objects}
     return frozenset(names - {one.name for one in objects})
-
-
-def _aliases(sources: Iterable[Control]) -> dict[str, str]:
-    """Labels by the name that is shown, unless it is the stored name of one. Each step of a path
-    may be written either way.
-    """
-    named = [pair for source in sources for pair in source.labels]
-    known = {stored for stored, _ in named}
-    return {
-        either: stored
-        for stored, shown in named
-        for either in _written(stored, shown)
-        if either not in known
-    }
-
-
-def _written(stored: str, shown: str) -> list[str]:
-    """The ways to write a label: as shown first, and a path's steps as stored or as shown."""
-    steps = list(zip(stored.split(PATH_SEPARATOR), shown.split(PATH_SEPARATOR), strict=False))
-    is_path = len(steps) == stored.count(PATH_SEPARATOR) + 1 == shown.count(PATH_SEPARATOR) + 1
-    n_differ = sum(one != other for one, other in steps)
-    if not is_path or not 1 < n_differ <= MOST_ALIASED_STEPS:
-        return [shown]
-    return [shown, *map(PATH_SEPARATOR.join, product(*(dict.fromkeys(step) for step in steps)))]
 
 
 def _by_stored_names(
@@ -219,8 +195,18 @@ def _by_stored_names(
     return {aliases[name]: meant[name] for name in meant if name in aliases} | meant
 
 
-def _keypoints(config: Config, controls: Sequence[Control]) -> tuple[tuple[str, str], ...]:
-    """Names of the key points beside these controls: by `model_index`, else as they stand.
+def _called(
+    points: Mapping[str, str], label_map: Mapping[str, str | None]
+) -> tuple[tuple[str, str], ...]:
+    """What key points are called once their labels are mapped, and as they are shown; each once."""
+    named = [(label_map.get(stored, stored), shown) for stored, shown in points.items()]
+    first = {called: shown for called, shown in reversed(named) if called is not None}
+    return tuple((name, first[name]) for name in dict.fromkeys(n for n, _ in named) if name)
+
+
+def _keypoints(config: Config, controls: Sequence[Control]) -> dict[str, str]:
+    """Key points beside these controls, as stored and as shown: by `model_index`, else as they
+    stand.
 
     A Refusal for more than MOST_KEYPOINTS.
     """
@@ -241,7 +227,7 @@ def _keypoints(config: Config, controls: Sequence[Control]) -> tuple[tuple[str, 
             "evaluated.",
             "unsupported_task_type",
         )
-    return tuple(names.items())
+    return names
 
 
 def _objects(config: Config, controls: Sequence[Control]) -> tuple[ObjectOf, ...]:

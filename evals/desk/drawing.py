@@ -74,7 +74,7 @@ def _keypoints(chunk: ShapeVerdicts, side: int, job: Job) -> tuple[Floats, Seque
     """The key points of a side and their names; None for kinds without any."""
     if chunk.points is None:
         return None
-    return chunk.points[side], [stored for stored, _ in job.reading.keypoints]
+    return chunk.points[side], [called for called, _ in job.reading.keypoints]
 
 
 def _columns(

@@ -139,7 +139,8 @@ class Contender:
 def comparison(metric: str, contenders: Sequence[Contender]) -> Comparison:
     """Models on the frontier of accuracy and latency: nobody is better in one and as good in both.
 
-    A latency that nobody measured decides nothing.
+    Of two models without a latency the more accurate one is better. One with and one without are
+    not compared: nobody knows which is faster.
     """
     able = [c for c in contenders if c.exclusion is None and c.metrics.get(metric) is not None]
     available = [
@@ -170,7 +171,7 @@ def _compared(contender: Contender, metric: str, able: Sequence[Contender]) -> C
 
 def _dominates(other: Contender, contender: Contender, metric: str) -> bool:
     better, worse = (better_by(metric, one.metrics[metric] or 0.0) for one in (other, contender))
-    if other.latency_ms is None or contender.latency_ms is None:
-        return better > worse
     quick, slow = other.latency_ms, contender.latency_ms
+    if quick is None or slow is None:
+        return quick == slow and better > worse
     return better >= worse and quick <= slow and (better > worse or quick < slow)

@@ -94,8 +94,11 @@ class Note(Document):
     images: int | UnsetType = UNSET
     splits: list[str] | UnsetType = UNSET
     label_map: Annotated[
-        dict[str, str] | UnsetType,
-        Meta(description="Classes of the predictions by those of the ground truth they may mean."),
+        dict[str, str | None] | UnsetType,
+        Meta(
+            description="Classes of the predictions by those of the ground truth they may mean, "
+            "and what the evaluation's own labelMap says."
+        ),
     ] = UNSET
 
 

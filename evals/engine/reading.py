@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from predictions.regions.config import PATH_SEPARATOR
-from predictions.regions.labels import PassedOver, Reason
+from predictions.regions.config import renamed
+from predictions.regions.controls import CLASS_KEYS
+from predictions.regions.labels import PassedOver, Reason, label_names
 
 Region = Mapping[str, Any]
 
@@ -78,6 +79,9 @@ class Reading:
     unlabelled: frozenset[str] = frozenset()
     #: Labels by the name that is shown, where another one is stored.
     aliases: Mapping[str, str] = field(default_factory=dict)
+    #: By control, those that mean something else in its regions than in those of the others: that
+    #: are stored by another control, or are an alias there of another label.
+    own_aliases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     #: Labels by what they are called instead, on both sides; None for those that are not read.
     label_map: Mapping[str, str | None] = field(default_factory=dict)
     #: Whether labels are paths in a tree: what a node is called instead, all below it is, too.
@@ -89,8 +93,8 @@ class Reading:
     objects: tuple[ObjectOf, ...] = ()
     #: Names of the config's other objects: their regions say nothing of these.
     elsewhere: frozenset[str] = frozenset()
-    #: Whether key points are part of the shapes they belong to, and their names in order: each as
-    #: it is stored, and as it is shown.
+    #: Whether key points are part of the shapes they belong to, and their names in order: what each
+    #: is called (as it is stored, unless `label_map` says otherwise), and as it is shown.
     has_keypoints: bool = False
     keypoints: tuple[tuple[str, str], ...] = ()
     #: How dates are written in the regions of an object, by its name: as `strptime` reads them.
@@ -138,22 +142,38 @@ class Reading:
                     index.pop(name, None)
         return index
 
+    def keypoint_index(self) -> dict[str, int]:
+        """The key point of each label, stored, shown or called otherwise."""
+        known = {called: at for at, (called, _) in enumerate(self.keypoints)}
+        index = dict(known)
+        for at, (_, shown) in enumerate(self.keypoints):
+            index.setdefault(shown, at)
+        for name, called in self.label_map.items():
+            if called in known:
+                index[name] = known[called]
+            else:
+                index.pop(name, None)
+        return index
+
     def called(self, name: str) -> str | None:
         """The class that a label is read as; None where it is not read."""
         if name in self.label_map:
             return self.label_map[name]
-        stored = self._replaced(name, self.aliases) or name
-        return self._replaced(stored, self.label_map)
+        stored = renamed(name, self.aliases, is_tree=self.is_tree) or name
+        return renamed(stored, self.label_map, is_tree=self.is_tree)
 
-    def _replaced(self, name: str, by: Mapping[str, str | None]) -> str | None:
-        """What the name is called by these others: of a path its longest part that they name."""
-        steps = name.split(PATH_SEPARATOR) if self.is_tree and by else [name]
-        for end in range(len(steps), 0, -1):
-            part = PATH_SEPARATOR.join(steps[:end])
-            if part in by:
-                other = by[part]
-                return None if other is None else PATH_SEPARATOR.join([other, *steps[end:]])
-        return name
+    def restated(self, region: Region) -> Region:
+        """A region with its labels as they are stored, where `own_aliases` names its control."""
+        aliases = self.own_aliases.get(self._known(str(region.get("from_name"))) or "")
+        value = region.get("value")
+        if not aliases or not isinstance(value, Mapping):
+            return region
+        stored = {
+            key: [renamed(name, aliases, is_tree=self.is_tree) or name for name in names]
+            for key in CLASS_KEYS & value.keys()
+            if (names := label_names(value[key]))
+        }
+        return {**region, "value": {**value, **stored}}
 
     def class_of(self, name: str, index: Mapping[str, int], unknown: set[str]) -> int | None:
         """The class of a label; None for one that is not among them, whose name goes to `unknown`.
@@ -251,6 +271,9 @@ class Reading:
     def document(self) -> dict[str, Any]:
         """As JSON values, for `reading_of`."""
         document = asdict(self)
+        # Most have none, and workers of an earlier version know none.
+        if not self.own_aliases:
+            del document["own_aliases"]
         return {
             name: sorted(value) if isinstance(value, frozenset) else value
             for name, value in document.items()

@@ -1,6 +1,6 @@
 """The one place that makes evaluations to compute, from what a caller asks for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rest_framework.exceptions import ValidationError
@@ -58,6 +58,7 @@ def _made(
     chosen = choose(project, **asked, **_labels(options))
     _refuse_unread(chosen.kind, values)
     _refuse_renamed(chosen.reading, options.get("classes", ()))
+    _refuse_unknown_points(chosen.reading, options.get("keypointSigmas", ()))
     _refuse_impossible(project, values["modelVersion"], ground_truth)
     return _queued(
         chosen,
@@ -164,6 +165,18 @@ def _refuse_renamed(reading: Reading, classes: Sequence[str]) -> None:
         if called != stored and stored not in reading.label_map.values():
             how = "is not read" if called is None else f"is called {called!r}"
             raise Refusal(f"classes: {name!r} {how} by the labelMap.", "invalid_request")
+
+
+def _refuse_unknown_points(reading: Reading, names: Iterable[str]) -> None:
+    """A Refusal for a sigma of a key point that there is not: it would change nothing."""
+    known = {name for point in reading.keypoints for name in point}
+    for name in names:
+        if name not in known:
+            there_are = ", ".join(called for called, _ in reading.keypoints) or "none"
+            raise Refusal(
+                f"keypointSigmas: {name!r} is no key point. There are: {there_are}.",
+                "invalid_request",
+            )
 
 
 def _queued(chosen: Chosen, **columns: Any) -> ModelEval:

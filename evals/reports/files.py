@@ -200,7 +200,7 @@ def _array(
 
 def _truth_parts(evaluation: ModelEval, split: int | None) -> Iterator[bytes]:
     gone: set[int] = set()
-    names = [stored for stored, _ in reading_of(evaluation.reading).keypoints]
+    names = [called for called, _ in reading_of(evaluation.reading).keypoints]
     points = {"keypoints": names, "skeleton": []} if names else {}
     categories = [
         {"id": n + 1, "name": name, **points} for n, name in enumerate(evaluation.classes)

@@ -28,8 +28,8 @@ SCORES = {"precision": "precision", "recall": "recall", "f1": "F1"}
 TRUTHS = ("newestGroundTruthAt", "groundTruths", "groundTruthDigest")  # of a header's snapshot
 #: What two evaluations must have in common to be compared.
 COMMON = (
-    "taskType", "control", "groundTruth", "matching", "iouThreshold", "iouInclusive", "tolerance",
-    "normalization", "keypointSigmas", "labelMap", "query", "askedClasses",
+    "project", "taskType", "control", "groundTruth", "matching", "iouThreshold", "iouInclusive",
+    "tolerance", "normalization", "keypointSigmas", "labelMap", "query", "askedClasses",
 )  # fmt: skip
 
 Report = dict[str, Any]

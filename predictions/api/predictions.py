@@ -39,6 +39,9 @@ from predictions_api.http.pagination import page_url
 from predictions_api.http.parameters import INVALID_CHOICE
 from predictions_api.http.rendering import OrjsonRenderer, accepts_gzip
 
+NULL_ALONE = "Goes without model_version__isnull."
+ONE_VERSION = "A data set has one version, which `false` does not name."
+
 
 class LinesRenderer(OrjsonRenderer):
     """application/x-ndjson, which lists offer beside JSON. What is no list is JSON all the same."""
@@ -202,6 +205,10 @@ class PredictionViewSet(Rows):
         errors = {
             name: ["Not taken here."] for name in sorted(request.query_params.keys() & others)
         }
+        if (is_null := asked["model_version__isnull"]) is False:
+            errors["model_version__isnull"] = [ONE_VERSION]
+        if is_null and asked["model_version"] is not None:
+            errors["model_version"] = [NULL_ALONE]
         mine = Project.objects.filter(workspace_id=self.access().workspace_id)
         project = mine.filter(pk=asked["project"]).first()
         if asked["project"] is None:
@@ -242,7 +249,7 @@ class PredictionViewSet(Rows):
         if not places.project_exists(project_id, workspace_id=self.access().workspace_id):
             errors["project"] = [INVALID_CHOICE]
         if is_null and "model_version" in query:
-            errors["model_version"] = ["Goes without model_version__isnull."]
+            errors["model_version"] = [NULL_ALONE]
         elif not is_null and "model_version" not in query:
             errors["model_version"] = [REQUIRED]
         if errors:

@@ -92,7 +92,9 @@ class PredictionParameters(Parameters):
     model_version = TextParameter(
         empty_counts=True, help_text='Of exactly this version; empty for `""`.'
     )
-    model_version__isnull = FlagParameter(help_text="Of the null version.")
+    model_version__isnull = FlagParameter(
+        default=None, help_text="`true`: of the null version; `false`: of any other."
+    )
     score_gte = NumberParameter(help_text="Score at least this.")
     score_lte = NumberParameter(help_text="Score at most this.")
     created_after = MomentParameter(help_text="Created after this time.")
@@ -135,6 +137,8 @@ def filter_of(query: Mapping[str, str], *, workspace_id: int) -> PredictionFilte
         wanted.params += [version.strip()] * 2
     if values["model_version__isnull"]:
         wanted.clauses.append("left(p.model_version, 200) IS NULL AND p.model_version IS NULL")
+    elif values["model_version__isnull"] is False:
+        wanted.clauses.append("p.model_version IS NOT NULL")
     if wanted.after is not None and wanted.ordering not in {"id", "-id"}:
         raise ValidationError({"after": ["Goes with the orderings id and -id only."]})
     return wanted

@@ -17,6 +17,7 @@ from typing import IO, Any
 from django.core.files.uploadedfile import UploadedFile
 from rest_framework.exceptions import ParseError, ValidationError
 
+from predictions.formats.readers.separators import HEADER_BYTES, separator_of
 from predictions.formats.table import START_BYTES
 from predictions.imports import bodies, tasks
 from predictions.imports.bodies import Batches, Form, Incoming
@@ -31,8 +32,6 @@ NO_DATA = "load_tasks: No data found in DATA or in FILES"
 NOT_FETCHED = "Addresses are not fetched: send the file itself, or JSON."
 # What a form's field `url` is called that holds JSON and no address.
 INLINE = "inplace.json"
-# How much of a file is looked at to tell what its columns are separated by.
-HEADER_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,30 +72,11 @@ def _size(file: IO[bytes]) -> int:
 
 def _csv(file: IO[bytes], project: Project) -> Iterable[Any]:
     start = file.read(HEADER_BYTES).decode("utf-8-sig", "replace")
-    return table_tasks(file, _separator(start), most_rows=tasks.MOST_TASKS)
+    return table_tasks(file, separator_of(start, ",;"), most_rows=tasks.MOST_TASKS)
 
 
 def _tsv(file: IO[bytes], project: Project) -> Iterable[Any]:
     return table_tasks(file, "\t", most_rows=tasks.MOST_TASKS)
-
-
-def _separator(text: str) -> str:
-    """The semicolon, if it stands more often between the names of the header than the comma does.
-
-    Names in quotes may hold either, and line breaks.
-    """
-    found: Counter[str] = Counter()
-    is_quoted = False
-    for character in text:
-        if character == '"':
-            is_quoted = not is_quoted
-        elif not is_quoted:
-            is_end = character in "\r\n"
-            # Blank lines before the header are none.
-            if is_end and found:
-                break
-            found.update(character * (not is_end))
-    return ";" if found[";"] > found[","] else ","
 
 
 def _text(file: IO[bytes], project: Project) -> Iterable[Any]:

@@ -44,14 +44,15 @@ KINDS = (
         lambda cell: cell.lower() == "true",
         lambda cell: True,
     ),
-    # What a number of Postgres or of Label Studio cannot hold stays text.
+    # What a number of Postgres or of Label Studio cannot hold stays text. Spaces may stand around
+    # one, as there.
     Kind(
-        re.compile(r"[+-]?[0-9]+"),
+        re.compile(r"[ \t]*[+-]?[0-9]+[ \t]*"),
         int,
         lambda cell: len(cell) < 19 or (len(cell) < LONGEST_NUMBER and abs(int(cell)) < 2**63),
     ),
     Kind(
-        re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"),
+        re.compile(r"[ \t]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*"),
         float,
         lambda cell: (len(cell) < 300 and "e" not in cell.lower()) or math.isfinite(float(cell)),
     ),

@@ -6,8 +6,9 @@ neither aliases nor nested choices; this reads the config's own text.
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
@@ -24,6 +25,8 @@ KEPT_BYTES = 2 * MOST_BYTES
 PATH_SEPARATOR = " / "
 #: Of a Rating that does not say how many.
 USUAL_STARS = 5
+#: A path of more steps with an alias is read as shown or as stored, not as a mixture.
+MOST_ALIASED_STEPS = 6
 NAMES_IN_PATH = re.compile(r"[^.\[\]]+")
 
 
@@ -228,3 +231,79 @@ def label_sources(config: Config, control: Control) -> list[Control]:
     beside = [one for one in config.controls if set(one.to_names) & set(control.to_names)]
     labels = [one for one in beside if one.tag.tag == "Labels"]
     return labels or [one for one in beside if one.tag.tag == "Choices" and one.is_per_region]
+
+
+def aliases_of(sources: Iterable[Control]) -> dict[str, str]:
+    """Labels by the name that is shown, unless it is the stored name of one. Each step of a path
+    may be written either way.
+    """
+    named = [pair for source in sources for pair in source.labels]
+    known = {stored for stored, _ in named}
+    return {
+        either: stored
+        for stored, shown in named
+        for either in _written(stored, shown)
+        if either not in known
+    }
+
+
+def _written(stored: str, shown: str) -> list[str]:
+    """The ways to write a label: as shown first, and a path's steps as stored or as shown."""
+    steps = list(zip(stored.split(PATH_SEPARATOR), shown.split(PATH_SEPARATOR), strict=False))
+    is_path = len(steps) == stored.count(PATH_SEPARATOR) + 1 == shown.count(PATH_SEPARATOR) + 1
+    n_differ = sum(one != other for one, other in steps)
+    if not is_path or not 1 < n_differ <= MOST_ALIASED_STEPS:
+        return [shown]
+    return [shown, *map(PATH_SEPARATOR.join, product(*(dict.fromkeys(step) for step in steps)))]
+
+
+@dataclass(frozen=True, slots=True)
+class Aliases:
+    """Labels of some controls by the name that is shown, where another one is stored."""
+
+    shared: Mapping[str, str]
+    #: By control, those that mean something else in its regions than in those of the others: that
+    #: are stored by another control, or are an alias there of another label.
+    own: Mapping[str, Mapping[str, str]]
+
+    def stored(self, name: str, control: object) -> str:
+        """The stored name of a label that a region of the control of that name has."""
+        own = self.own.get(control, {}) if isinstance(control, str) else {}
+        return own.get(name) or self.shared.get(name, name)
+
+
+def aliases_among(config: Config, controls: Iterable[Control]) -> Aliases:
+    """Of the labels that regions of these controls have."""
+    sources = {one.name: label_sources(config, one) for one in controls}
+    shared = aliases_of({source.name: source for of in sources.values() for source in of}.values())
+    own: dict[str, dict[str, str]] = {}
+    for name, found in sources.items():
+        aliases = aliases_of(found)
+        if differing := {n: of for n, of in aliases.items() if shared.get(n, n) != of}:
+            # The label may stand in a region of its own.
+            own |= dict.fromkeys((name, *(source.name for source in found)), differing)
+    return Aliases(shared, own)
+
+
+def renamed(name: str, by: Mapping[str, str | None], *, is_tree: bool) -> str | None:
+    """What `by` calls a name, or the name itself; in a tree the longest part of a path that it
+    names is called so, and all below it, too.
+    """
+    steps = name.split(PATH_SEPARATOR) if is_tree and by else [name]
+    for end in range(len(steps), 0, -1):
+        part = PATH_SEPARATOR.join(steps[:end])
+        if part in by:
+            other = by[part]
+            return None if other is None else PATH_SEPARATOR.join([other, *steps[end:]])
+    return name
+
+
+def names_of(config: Config, label: str, *, control: str | None) -> list[str]:
+    """All names of a label, of one control or of all: as it is given, as stored and as shown."""
+    names = {label: None}
+    for one in config.controls:
+        if control in (None, one.name):
+            aliases = aliases_of(label_sources(config, one))
+            stored = aliases.get(label, label)
+            names |= dict.fromkeys([stored, *(n for n, of in aliases.items() if of == stored)])
+    return list(names)

@@ -148,6 +148,18 @@ def region_score(region: Region, partners: Sequence[Region], default: float) -> 
     return score
 
 
+def read_text(value: Any) -> str | None:
+    """A text: one, or a list of lines; None for anything else.
+
+    >>> read_text("a"), read_text(["a", "b"]), read_text([1])
+    ('a', 'a\\nb', None)
+    """
+    lines = [value] if isinstance(value, str) else value
+    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+        return None
+    return "\n".join(lines)
+
+
 def read_number(value: Any) -> float | None:
     """A number, or text that holds one; None for anything else. It may be infinite, or NaN.
 

@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
+from operator import itemgetter
 from typing import Any, TypeVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import F, Model, QuerySet
 from django.http import QueryDict
 from django.utils.dateparse import parse_datetime
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
@@ -249,20 +250,27 @@ class RefusedParameter(TextParameter):
 
 
 def ordered(rows: QuerySet[M], ordering: str | None) -> QuerySet[M]:
-    """Rows in the order that an `OrderParameter` names, ties by id; as they are without one."""
-    return rows if ordering is None else rows.order_by(ordering, "id")
+    """Rows in the order that an `OrderParameter` names, those without a value last, ties by id; as
+    they are without one.
+    """
+    if ordering is None:
+        return rows
+    column = F(ordering.removeprefix("-"))
+    is_falling = ordering.startswith("-")
+    order = column.desc(nulls_last=True) if is_falling else column.asc(nulls_last=True)
+    return rows.order_by(order, "id")
 
 
 def ordered_documents(
     documents: Sequence[dict[str, Any]], ordering: str | None
 ) -> list[dict[str, Any]]:
-    """The same of documents, which come in the order of their ids. Null is above all values, as
-    Postgres has it.
-    """
+    """The same of documents, which come in the order of their ids."""
     if ordering is None:
         return list(documents)
     name, is_falling = ordering.removeprefix("-"), ordering.startswith("-")
-    return sorted(documents, key=lambda one: (one[name] is None, one[name]), reverse=is_falling)
+    known = [one for one in documents if one[name] is not None]
+    unknown = [one for one in documents if one[name] is None]
+    return [*sorted(known, key=itemgetter(name), reverse=is_falling), *unknown]
 
 
 class WordsParameter(TextParameter):

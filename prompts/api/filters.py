@@ -8,8 +8,10 @@ from django.db.models import QuerySet
 from rest_framework.exceptions import ValidationError
 
 from predictions.models import Project
+from predictions.regions.config import Config, names_of, read_config
 from predictions_api.http.parameters import ordered
 from prompts.api.parameters import SubsetParameters
+from prompts.asking.agreement import Comparison
 from prompts.db import queries, subsets
 from prompts.db.subset_tasks import RUNS_OF_PROMPT, TASKS_OF_RUN, SubsetFilter
 from prompts.models import ModelRun
@@ -33,30 +35,33 @@ def runs(rows: QuerySet[ModelRun], asked: Mapping[str, Any]) -> QuerySet[ModelRu
     return ordered(rows.order_by("-id"), asked["ordering"])
 
 
-# A class that regions of a result have, of one control if it is named. What else a value holds is
-# none: the text of a span may be called as a class is.
-HAS_CLASS = "jsonb_path_exists({result}, %s::jsonpath, jsonb_build_object('class', %s::text{more}))"
+# A class that regions of a result have by one of its names, of one control if it is named. What
+# else a value holds is none: the text of a span may be called as a class is.
+HAS_CLASS = (
+    "jsonb_path_exists({result}, %s::jsonpath, jsonb_build_object('class', %s::text[]{more}))"
+)
 CLASSES = (
     '.value ? (@.type() == "object").keyvalue()'
-    ' ? (@.key like_regex "^(choices|taxonomy|selected|.*labels)$").value[*] ? (@ == $class)'
+    ' ? (@.key like_regex "^(choices|taxonomy|selected|.*labels)$").value[*] ? (@ == $class[*])'
 )
 ANY_CONTROL = f"$[*]{CLASSES}"
 ONE_CONTROL = f"$[*] ? (@.from_name == $name){CLASSES}"
 
 
-def _has_class(result: str, label: str, name: str | None) -> subsets.Clause:
+def _has_class(result: str, label: str, name: str | None, config: Config) -> subsets.Clause:
+    names = names_of(config, label, control=name)
     if name is None:
-        return HAS_CLASS.format(result=result, more=""), [ANY_CONTROL, label]
+        return HAS_CLASS.format(result=result, more=""), [ANY_CONTROL, names]
     sql = HAS_CLASS.format(result=result, more=", 'name', %s::text")
-    return sql, [ONE_CONTROL, label, name]
+    return sql, [ONE_CONTROL, names, name]
 
 
-def _aligned(wanted: SubsetFilter, asked: Mapping[str, Any]) -> None:
+def _aligned(wanted: SubsetFilter, asked: Mapping[str, Any], config: Config) -> None:
     label, name = asked["alignment_class"], asked["alignment_from_name"]
     if label is None:
         return
-    predicted, predicted_params = _has_class("p.result", label, name)
-    true, true_params = _has_class("a.result", label, name)
+    predicted, predicted_params = _has_class("p.result", label, name, config)
+    true, true_params = _has_class("a.result", label, name, config)
     predicted, true = f"coalesce({predicted}, false)", f"coalesce({true}, false)"
     combined = {
         "all": f"{predicted} OR {true}",
@@ -67,8 +72,9 @@ def _aligned(wanted: SubsetFilter, asked: Mapping[str, Any]) -> None:
     wanted.add(combined[asked["alignment_outcome"]], *predicted_params, *true_params)
 
 
-def subset_tasks(asked: Mapping[str, Any], *, project_id: int, workspace_id: int) -> SubsetFilter:
+def subset_tasks(asked: Mapping[str, Any], *, project: Project, workspace_id: int) -> SubsetFilter:
     """The filter that `SubsetTaskParameters` describe."""
+    project_id, config = project.pk, read_config(project.label_config)
     runs_sql = RUNS_OF_PROMPT
     params: list[Any] = [project_id, asked["parent_model"], workspace_id]
     for name, column in (("model_run", "r.id"), ("model_version", "r.model_version_id")):
@@ -77,6 +83,7 @@ def subset_tasks(asked: Mapping[str, Any], *, project_id: int, workspace_id: int
             params.append(asked[name])
     wanted = SubsetFilter(
         project_id=project_id,
+        comparison=Comparison(config),
         runs=runs_sql,
         runs_params=params,
         tasks=_tasks(asked["project_subset"], project_id=project_id, run_id=asked["model_run"]),
@@ -84,9 +91,11 @@ def subset_tasks(asked: Mapping[str, Any], *, project_id: int, workspace_id: int
     for version_id in asked["prediction_version_ids"] or []:
         wanted.add(subsets.HAS_PREDICTION, version_id)
     if asked["output_class"] is not None:
-        sql, class_params = _has_class("p.result", asked["output_class"], asked["output_from_name"])
+        sql, class_params = _has_class(
+            "p.result", asked["output_class"], asked["output_from_name"], config
+        )
         wanted.add(sql, *class_params)
-    _aligned(wanted, asked)
+    _aligned(wanted, asked, config)
     wanted.order = TASK_ORDERINGS[asked["ordering"]]
     return wanted
 

@@ -20,6 +20,7 @@ from predictions.models import Project
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.pagination import NumberedPages
 from predictions_api.http.parameters import ordered
+from predictions_api.wording import usd
 from prompts.api import filters
 from prompts.api import schema as docs
 from prompts.api.parameters import (
@@ -356,5 +357,5 @@ def shown(refinement: Refinement) -> dict[str, Any]:
         "previous_version": PromptVersionSerializer(versions.get(pk=refinement.version_id)).data,
         "refinement_job_id": str(refinement.pk),
         "refinement_status": refinement.status,
-        "total_cost": None if cost is None else f"{cost:.6f}",
+        "total_cost": None if cost is None else usd(cost, digits=6),
     }

@@ -259,7 +259,7 @@ class SubsetViewSet(PromptRows):
     def subset_tasks(self, request: Request, **kwargs: Any) -> HttpResponse:
         project = self.project(self.row_id())
         asked = SubsetTaskParameters.read(request.query_params)
-        wanted = filters.subset_tasks(asked, project_id=project.pk, workspace_id=self.workspace_id)
+        wanted = filters.subset_tasks(asked, project=project, workspace_id=self.workspace_id)
         size, page = asked["page_size"], asked["page"]
         tasks = subset_tasks.page(wanted, limit=size, offset=(page - 1) * size)
         if not tasks and page > 1:

@@ -1,45 +1,32 @@
-"""Prompt text, task data and labelling config in; messages for a model and regions from it out.
+"""Prompt text, task data and labelling config in; messages for a model out.
 
-Pure: no Django, no network. `label_studio_sdk` derives the JSON schema of an answer and turns an
-answer into regions; it takes a second to import and is loaded by the first config only.
+Pure: no Django, no network.
 """
 
 import contextlib
-import copy
 import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from predictions.regions.config import KEPT_BYTES
-from predictions.regions.labelling import interface, problems
-from predictions.regions.lists import Region
+from predictions.regions.labelling import interface
 from predictions_api.http.storable import Refused
 from predictions_api.operations.caches import kept_by_text
-
-if TYPE_CHECKING:
-    import jsonschema
+from prompts.asking.answers import answer_schema
 
 Message = dict[str, Any]
 
 # `{name}`; doubled braces are braces, and what does not look like a name (JSON) is text.
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\w(?:[\w .-]*\w)?)\}")
-FENCE = re.compile(r"\A\s*```(?:json)?\s*(.*?)\s*```\s*\Z", re.DOTALL)
 # Label Studio's limit on a task.
 MAX_TASK_BYTES = 1_000_000
-# Controls that hold one value for the whole task.
-SINGLE = "Choices"
-SCALARS = frozenset({"string", "number", "integer", "boolean"})
 
 INSTRUCTIONS = (
     "You label data. Answer with one JSON object and nothing else. It must be valid for this JSON"
     " schema, whose keys are the labels to give:\n{schema}"
 )
-
-
-class InvalidAnswer(ValueError):
-    """The model's answer is not one the labelling config allows; the text says why."""
 
 
 class Unpromptable(ValueError):
@@ -75,45 +62,6 @@ def image_fields(label_config: str) -> frozenset[str]:
         for tag in interface(label_config).objects
         if tag.tag == "Image" and tag.value_is_variable
     )
-
-
-@kept_by_text(KEPT_BYTES)
-def answer_schema(label_config: str) -> dict[str, Any]:
-    """The JSON schema of an answer: one key for each control. Refused for a config without one.
-
-    The library's own schema, mended where its regions and it disagree: a control that draws
-    regions takes a list of them, percentages reach from 0 to 100, and a whole number is a number
-    (`oneOf` integer and number refuses it).
-    """
-    schema: dict[str, Any] = copy.deepcopy(interface(label_config).to_json_schema())
-    if not schema["properties"]:
-        raise Refused("The labelling config has no control for a prompt to fill.")
-    for name, control in schema["properties"].items():
-        _mend(control)
-        tag = interface(label_config).get_control(name)
-        if control.get("type") == "object" and tag.tag.lower().endswith("labels"):
-            schema["properties"][name] = {"type": "array", "items": control}
-    return schema
-
-
-def _mend(node: Any) -> None:
-    if isinstance(node, dict):
-        if "oneOf" in node:
-            node["anyOf"] = node.pop("oneOf")
-        if (node.get("minimum"), node.get("maximum")) == (1, 99):
-            node["minimum"], node["maximum"] = 0, 100
-        for inner in node.values():
-            _mend(inner)
-    elif isinstance(node, list):
-        for inner in node:
-            _mend(inner)
-
-
-@kept_by_text(KEPT_BYTES)
-def _validator(label_config: str) -> "jsonschema.Draft202012Validator":
-    import jsonschema
-
-    return jsonschema.Draft202012Validator(answer_schema(label_config))
 
 
 @kept_by_text(KEPT_BYTES)
@@ -165,10 +113,27 @@ def messages(
     return shown
 
 
+def _with_fields(prompt: str, fields: Sequence[str]) -> str:
+    """The prompt; one that names no field is followed by those."""
+    shown = "" if placeholders(prompt) else "".join(f"\n\n{name}: {{{name}}}" for name in fields)
+    return prompt + shown
+
+
+def own_bytes(prompt: str, label_config: str) -> tuple[int, list[str]]:
+    """How long a prompt is without what it shows of a task; and the fields whose texts it shows,
+    each as often as it does. Pictures are none: what one takes only its model knows.
+
+    >>> own_bytes('{text} or {{text}}? {text}', '<View><Text name="t" value="$text"/></View>')
+    (12, ['text', 'text'])
+    """
+    prompt = _with_fields(prompt, data_fields(label_config))
+    own = PLACEHOLDER.sub(lambda found: "" if found[1] else found[0][0], prompt)
+    named = [found[1] for found in PLACEHOLDER.finditer(prompt) if found[1]]
+    return len(own.encode()), [name for name in named if name not in image_fields(label_config)]
+
+
 def _content(prompt: str, data: Mapping[str, Any], label_config: str) -> str | list[Message]:
-    if not placeholders(prompt):
-        fields = [name for name in data_fields(label_config) if name in data]
-        prompt += "".join(f"\n\n{name}: {{{name}}}" for name in fields)
+    prompt = _with_fields(prompt, [name for name in data_fields(label_config) if name in data])
     images = image_fields(label_config)
     parts: list[Message] = []
     text: list[str] = []
@@ -222,112 +187,6 @@ def _limited(text: str) -> str:
     if size > MAX_TASK_BYTES:
         raise Unpromptable(f"The task makes a prompt of {size:,} bytes; at most 1 MB is sent.")
     return text
-
-
-def parse_answer(text: str) -> dict[str, Any]:
-    """The JSON object in a model's answer, with or without a code fence. InvalidAnswer if none.
-
-    >>> parse_answer('```json\\n{"sentiment": "pos"}\\n```')
-    {'sentiment': 'pos'}
-    """
-    fenced = FENCE.match(text)
-    try:
-        answer = json.loads(fenced[1] if fenced else text)
-    except (ValueError, RecursionError):
-        raise InvalidAnswer(f"The answer is not JSON: {text[:200]!r}") from None
-    if not isinstance(answer, dict):
-        raise InvalidAnswer(f"The answer is not a JSON object: {text[:200]!r}")
-    return answer
-
-
-def filled(label_config: str, answer: Mapping[str, Any]) -> dict[str, Any]:
-    """What an answer says of the config's controls; keys that name none, and nulls, are left out.
-
-    A list of one where one value is asked for is that value, and one text where a list of texts is
-    asked for is a list of it. InvalidAnswer for an answer that fills no control at all.
-    """
-    controls = answer_schema(label_config)["properties"]
-    known = {
-        name: _as_asked(controls[name], value)
-        for name, value in answer.items()
-        if name in controls and value is not None
-    }
-    if not known:
-        raise InvalidAnswer(f"The answer names none of the controls: {', '.join(controls)}.")
-    return known
-
-
-def _as_asked(control: Mapping[str, Any], value: Any) -> Any:
-    """The value, if need be taken out of a list, or put into one, as the control's schema asks."""
-    kind = control.get("type")
-    if kind in SCALARS and isinstance(value, list) and len(value) == 1:
-        return value[0]
-    if kind == "array" and isinstance(value, str) and control["items"].get("type") == "string":
-        return [value]
-    return value
-
-
-def regions(label_config: str, answer: Mapping[str, Any]) -> list[Region]:
-    """The regions an answer means, as `filled` reads it.
-
-    InvalidAnswer, naming the control, for what the labelling config does not allow, and for an
-    answer that fills no control at all.
-    """
-    known = filled(label_config, answer)
-    for error in _validator(label_config).iter_errors(known):
-        where = ".".join(str(step) for step in error.absolute_path) or "answer"
-        raise InvalidAnswer(f"{where}: {error.message[:500]}")
-    try:
-        made = [_region(made) for made in interface(label_config).create_regions(known)]
-    except Exception as error:  # the library raises bare exceptions of many kinds
-        raise InvalidAnswer(str(error)[:500]) from None
-    return checked_regions(label_config, made)
-
-
-def _region(made: Any) -> Region:
-    """A region of the library's; its own way to say it warns of pydantic's next version."""
-    return {
-        "id": made.id,
-        "from_name": made.from_tag.name,
-        "to_name": made.to_tag.name,
-        "type": made.from_tag.tag.lower(),
-        "value": made.value.model_dump(exclude_none=True),
-    }
-
-
-def checked_regions(label_config: str, result: list[Region]) -> list[Region]:
-    """The regions as given. InvalidAnswer for what the labelling config does not allow."""
-    if found := problems(label_config, result, None):
-        raise InvalidAnswer("; ".join(found)[:500])
-    return result
-
-
-def single_choice(label_config: str) -> str | None:
-    """The name of the only control, if it is a Choices control that takes one choice."""
-    controls = list(interface(label_config).controls)
-    if len(controls) == 1 and controls[0].tag == SINGLE and not controls[0].is_multiple_choice:
-        return str(controls[0].name)
-    return None
-
-
-def answer_of(label_config: str, result: Sequence[Region]) -> dict[str, Any]:
-    """The answer a model would have given for regions that a person made; {} where none fits."""
-    config = interface(label_config)
-    answer: dict[str, Any] = {}
-    for name in answer_schema(label_config)["properties"]:
-        mine = [region for region in result if region.get("from_name") == name]
-        if not mine:
-            continue
-        value = config.get_control(name).get_labels(mine)
-        schema = answer_schema(label_config)["properties"][name]
-        wants_list = schema.get("type") == "array"
-        # The library takes a list of one apart, be it of a label or of a path in a tree.
-        is_one = not isinstance(value, list) or (
-            schema.get("items", {}).get("type") == "array"
-            and not all(isinstance(one, list) for one in value)
-        )
-        answer[name] = [value] if wants_list and is_one else value
-    return answer
 
 
 def examples_bytes(prompt: str, label_config: str, examples: Iterable[Example]) -> int:

@@ -1,10 +1,11 @@
 """What came of asking a model about one task: an answer read as regions, or why there are none."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from predictions_api.http.storable import Refused, json_text
-from prompts.asking import messages
+from prompts.asking import answers, spans
 from prompts.asking.probability import choice_probability
 from prompts.asking.providers import Answer, Took
 
@@ -40,13 +41,19 @@ class Outcome:
 
 
 def outcome_of(
-    label_config: str, choice: str | None, task_id: int, answer: Answer, took: Took
+    label_config: str,
+    choice: str | None,
+    task_id: int,
+    data: Mapping[str, Any],
+    answer: Answer,
+    took: Took,
 ) -> Outcome:
-    """What an answer means for a task: regions, or why it means none."""
+    """What an answer means for a task with that data: regions, or why it means none."""
     try:
-        given = messages.filled(label_config, messages.parse_answer(answer.text))
-        result = json_text(messages.regions(label_config, given))
-    except (messages.InvalidAnswer, Refused) as error:
+        given = answers.filled(label_config, answers.parse_answer(answer.text))
+        given = spans.placed(label_config, given, data)
+        result = json_text(answers.regions(label_config, given))
+    except (answers.InvalidAnswer, Refused) as error:
         message = str(error).replace("\0", "")
         return Outcome(task_id, score=None, error_type="InvalidAnswer", message=message, **took)
     score = 1.0

@@ -1,7 +1,7 @@
 """Few-shot examples of a prompt version."""
 
 from predictions.models import Project
-from prompts.asking import messages
+from prompts.asking import answers
 from prompts.asking.messages import Example
 from prompts.db import queries
 from prompts.models import PromptVersion
@@ -13,6 +13,6 @@ def examples_of(version: PromptVersion, project: Project) -> list[tuple[int, Exa
         project.pk, version.max_few_shot_examples, task_ids=version.few_shot_task_ids
     )
     return [
-        (task, (data, messages.answer_of(project.label_config, result)))
+        (task, (data, answers.answer_of(project.label_config, result)))
         for task, data, result in shown
     ]

@@ -52,6 +52,11 @@ def has_open(run_id: int) -> bool:
     return _of_run(run_id).filter(status__in=OPEN).exists()
 
 
+def n_unpredicted(run_id: int) -> int:
+    """How many tasks of the run have no prediction of it, those that are still there."""
+    return _of_run(run_id).exclude(status=Status.PREDICTED).count()
+
+
 def _of_run(run_id: int) -> QuerySet[RunItem]:
     return places.in_slot(RunItem.objects.filter(run_id=run_id), slot_of(run_id))
 

@@ -11,11 +11,14 @@ from typing import NamedTuple
 import orjson
 
 from predictions.db.prediction_batches import RunPrediction, replace_of_runs
+from predictions.models import Project
+from predictions.regions.config import read_config
 from predictions_api.http.storable import json_value
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import execute, fetch_all, fetch_one, reserve_ids
-from prompts.asking import agreement
+from predictions_api.wording import usd
+from prompts.asking.agreement import Comparison
 from prompts.asking.outcome import Outcome
 from prompts.db import items
 
@@ -36,7 +39,8 @@ class LockedRun(NamedTuple):
 
 LOCK_SQL = """
 SELECT r.status, r.project_id, r.model_version_id, v.model_provider_connection_id,
-       r.total_failed, m.title || '__' || v.title, CASE WHEN {is_heard} THEN m.workspace_id END
+       r.total_failed, coalesce(r.named, m.title || '__' || v.title),
+       CASE WHEN {is_heard} THEN m.workspace_id END
 FROM prompts_modelrun r
 JOIN prompts_promptversion v ON v.id = r.model_version_id
 JOIN prompts_prompt m ON m.id = v.parent_model_id
@@ -218,8 +222,12 @@ def _agreements(predictions: Sequence[Outcome], *, project_id: int) -> dict[int,
     task_ids = [outcome.task_id for outcome in predictions]
     rows = fetch_all(TRUTHS_SQL, [task_ids], slot=slots.of_project(project_id))
     truths = {int(task_id): str(result) for task_id, result in rows}
+    if not truths:
+        return {}
+    label_config = Project.objects.values_list("label_config", flat=True).get(pk=project_id)
+    comparison = Comparison(read_config(label_config))
     return {
-        o.task_id: agreement.agreement(json_value(o.result or "[]"), json_value(truths[o.task_id]))
+        o.task_id: comparison.agreement(json_value(o.result or "[]"), json_value(truths[o.task_id]))
         for o in predictions
         if o.task_id in truths
     }
@@ -260,5 +268,5 @@ def count(
         ],
     ) or (0.0, None)
     if budget is not None and cost >= budget:
-        return f"The run's budget of ${budget:g} is spent (${cost:.6f})."
+        return f"The run's budget of ${budget:g} is spent (${usd(cost, digits=6)})."
     return ""

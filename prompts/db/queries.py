@@ -195,16 +195,18 @@ def prediction_counts(
 # The sampled tasks' average size stands for all; by (project, id).
 SIZES_SQL = """
 SELECT (SELECT count(*) FROM ({sql}) s),
-       (SELECT avg(octet_length(t.data::text)) FROM predictions_task t
-        WHERE t.id IN (SELECT s.id FROM ({sql}) s ORDER BY s.id LIMIT 200))
+       (SELECT avg((SELECT sum(octet_length(t.data ->> f.name)) FROM unnest(%s::text[]) f(name)))
+        FROM predictions_task t WHERE t.id IN (SELECT s.id FROM ({sql}) s ORDER BY s.id LIMIT 200))
 """
 
 
-def subset_size(clause: subsets.Clause, *, project_id: int) -> tuple[int, float]:
-    """How many tasks a subset has, and about how many bytes of data each holds."""
+def subset_size(
+    clause: subsets.Clause, *, project_id: int, fields: Sequence[str]
+) -> tuple[int, float]:
+    """How many tasks a subset has, and about how many bytes these fields of each hold."""
     sql, params = clause
-    text = SIZES_SQL.format(sql=sql)
-    row = fetch_one(text, [*params, *params], slot=slots.of_project(project_id)) or (0, 0)
+    text, values = SIZES_SQL.format(sql=sql), [*params, list(fields), *params]
+    row = fetch_one(text, values, slot=slots.of_project(project_id)) or (0, 0)
     return int(row[0]), float(row[1] or 0)
 
 

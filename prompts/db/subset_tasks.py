@@ -6,9 +6,10 @@ import orjson
 
 from predictions.db import documents
 from predictions.db.documents import PREDICTION_COLUMNS, Document
+from predictions_api.http.storable import json_value
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_all, fetch_one
-from prompts.asking.agreement import agreement
+from prompts.asking.agreement import Comparison
 from prompts.db import subsets
 
 # The runs `r` of a project, prompt and workspace; and the tasks of a run and project.
@@ -24,8 +25,15 @@ class SubsetFilter:
     """What `filters.subset_tasks` made of a query string: clauses without client text."""
 
     def __init__(
-        self, *, project_id: int, runs: str, runs_params: list[Any], tasks: subsets.Clause
+        self,
+        *,
+        project_id: int,
+        comparison: Comparison,
+        runs: str,
+        runs_params: list[Any],
+        tasks: subsets.Clause,
     ) -> None:
+        self.comparison = comparison
         self.slot = slots.of_project(project_id)
         self.runs = runs
         self._runs_params = runs_params
@@ -91,16 +99,16 @@ def page(wanted: SubsetFilter, *, limit: int, offset: int) -> list[Document]:
         slot=wanted.slot,
     )
     age = documents.ages()
-    return [_task(row, age) for row in rows]
+    return [_task(row, age, wanted.comparison) for row in rows]
 
 
-def _task(row: tuple[Any, ...], age: Any) -> Document:
+def _task(row: tuple[Any, ...], age: Any, comparison: Comparison) -> Document:
     task_id, data, truth, regions, error = row[:5]
     is_predicted = row[5] is not None
     # Of what is shown, also where the ground truth was corrected after the run compared it.
     score = None
     if is_predicted and truth is not None:
-        score = agreement(orjson.loads(row[6]), orjson.loads(regions))
+        score = comparison.agreement(json_value(row[6]), json_value(regions))
     return {
         "id": task_id,
         "data": orjson.Fragment(data),

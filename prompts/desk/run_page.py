@@ -14,12 +14,13 @@ from rest_framework.exceptions import ValidationError
 
 from desk.page import Crumb, render_page
 from desk.workspace_admin import WorkspaceAdmin, access_of, forbid
-from predictions_api.wording import left, number, when
-from prompts.db import measures, queries
+from predictions_api.wording import left, number, usd, when
+from prompts.db import items, measures, queries
 from prompts.desk import advice
 from prompts.models import ModelRun
 from prompts.runs import progress, start
 from prompts.runs import state as runs
+from prompts.runs.plan import version_of
 
 LABELS = {ModelRun.Status.PENDING: "waiting", ModelRun.Status.IN_PROGRESS: "running"}
 # Up to so many outcomes tokens and seconds are added up at each look at an open run.
@@ -30,7 +31,9 @@ Fact = tuple[str, str, str]
 
 
 def state(run: ModelRun) -> dict[str, Any]:
-    """What changes while the run goes on. Two statements, one for a long run that is open."""
+    """What changes while the run goes on. Three statements, one less for one that is open, and
+    two for a long one.
+    """
     is_open = run.status in runs.OPEN
     return {
         "status": run.status,
@@ -42,7 +45,9 @@ def state(run: ModelRun) -> dict[str, Any]:
         "predicted": run.total_predictions,
         "failed": run.total_failed,
         "left": left(run.triggered_at, progress.fraction(run)) if is_open else "",
-        "unpredicted": max(0, run.total_tasks - run.total_predictions),
+        "unpredicted": run.total_tasks - run.total_predictions
+        if is_open
+        else items.n_unpredicted(run.pk),
         "measures": _measures(run, is_open=is_open),
         "failures": [
             {
@@ -75,10 +80,10 @@ def _measures(run: ModelRun, *, is_open: bool) -> list[tuple[str, str]]:
         agreement = f"{share} on average, {correct} of {of} exactly right"
     budget = "" if run.budget_usd is None else f" of ${run.budget_usd:g}"
     each = found["cost"]["values"]["per_task"] if found else None
-    per_task = f", ${each:.6f} a task" if each and run.cost_usd else ""
+    per_task = f", ${usd(each, digits=6)} a task" if each and run.cost_usd else ""
     return [
         ("Agreement", agreement),
-        ("Cost", f"${run.cost_usd:.4f}{budget}{per_task}" if run.cost_usd else "unknown or none"),
+        ("Cost", f"${usd(run.cost_usd)}{budget}{per_task}" if run.cost_usd else "unknown or none"),
         ("Tokens", _tokens(tokens) if tokens else LATER),
         ("Latency", _latency(seconds) if seconds else LATER),
         ("Time", _took(run.triggered_at, run.completed_at)),
@@ -118,7 +123,7 @@ def _change(model: str, pk: int | None) -> str:
 
 def facts(run: ModelRun) -> list[Fact]:
     """What does not change: name, text, and where it leads."""
-    version = run.model_version
+    version = version_of(run)
     row = version.model_provider_connection
     prompt = version.parent_model
     subset = run.project_subset

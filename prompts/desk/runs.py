@@ -17,7 +17,7 @@ from desk.workspace_admin import BoundedChangeList, View
 from predictions.desk.filters import ProjectFilter, projects_of
 from predictions.desk.project_rows import ProjectRows
 from predictions_api.http.fields import MAX_BIGINT
-from predictions_api.wording import number
+from predictions_api.wording import number, usd
 from prompts.desk import new_run, run_page
 from prompts.desk.filters import CreatedFilter, RunFilter, StatusFilter
 from prompts.desk.rows import ReadOnlyRows
@@ -138,7 +138,7 @@ class RunDesk(ReadOnlyRows, ProjectRows):
 
     @admin.display(description="cost")
     def cost(self, row: ModelRun) -> str:
-        return f"${row.cost_usd:.4f}" if row.cost_usd else "-"
+        return f"${usd(row.cost_usd)}" if row.cost_usd else "-"
 
 
 @admin.register(FailedPrediction)

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from predictions_api.http.storable import encodes
 from predictions_api.postgres.outages import is_outage
-from prompts.asking import messages, providers
+from prompts.asking import answers, messages, providers
 from prompts.db import prompts, queries
 from prompts.models import Refinement
 from prompts.refinement import state
@@ -59,10 +59,10 @@ def _ask(
 ) -> None:
     """Completes the refinement. ValueError for an answer that is no better prompt."""
     version = refinement.version
-    system = TEACHING.format(schema=messages.answer_schema(refinement.project.label_config))
+    system = TEACHING.format(schema=answers.answer_schema(refinement.project.label_config))
     shown = queries.examples(refinement.project_id, EXAMPLES)
     examples = "\n".join(
-        f"{data} -> {messages.answer_of(refinement.project.label_config, result)}"
+        f"{data} -> {answers.answer_of(refinement.project.label_config, result)}"
         for _, data, result in shown
     )
     user = f"The prompt:\n{version.prompt}\n\nTasks and their true labels:\n{examples or 'none'}"
@@ -75,7 +75,7 @@ def _ask(
         is_unwanted=is_unwanted,
     )
     refinement.total_cost = took["total_cost"]
-    better = messages.parse_answer(answer.text)
+    better = answers.parse_answer(answer.text)
     text = better.get("prompt")
     if not isinstance(text, str) or not text.strip() or "\0" in text or not encodes(text):
         raise ValueError("The teacher's answer holds no prompt.")

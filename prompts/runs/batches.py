@@ -12,7 +12,7 @@ from typing import Any
 from rest_framework.exceptions import ValidationError
 
 from predictions_api.http.storable import Refused, json_text
-from prompts.asking import messages
+from prompts.asking import answers
 from prompts.asking.outcome import Outcome
 from prompts.db import items
 from prompts.models import ModelRun, RunItem
@@ -38,7 +38,7 @@ def _outcome(label_config: str, item: Mapping[str, Any]) -> Outcome:
         cost["extra"] = {"message_counts": item["message_counts"]}
     try:
         result = json_text(_regions(label_config, item["output"]))
-    except (messages.InvalidAnswer, Refused) as exc:
+    except (answers.InvalidAnswer, Refused) as exc:
         return Outcome(
             item["task_id"], error_type="InvalidAnswer", message=str(exc), score=None, **cost
         )
@@ -55,10 +55,10 @@ def _total_cost(item: Mapping[str, Any]) -> float | None:
 
 def _regions(label_config: str, output: Any) -> Any:
     if isinstance(output, dict):
-        return messages.regions(label_config, output)
+        return answers.regions(label_config, output)
     if isinstance(output, list):
-        return messages.checked_regions(label_config, output)
-    raise messages.InvalidAnswer("The output is not an object keyed by control name.")
+        return answers.checked_regions(label_config, output)
+    raise answers.InvalidAnswer("The output is not an object keyed by control name.")
 
 
 def store_answers(run: ModelRun, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
@@ -24,6 +24,7 @@ from predictions_api.postgres.outages import is_outage
 from prompts.asking import messages as prompting
 from prompts.asking import outcome as answers
 from prompts.asking import providers
+from prompts.asking.answers import single_choice
 from prompts.asking.outcome import Outcome
 from prompts.asking.providers import Answer, RunError, Temporary
 from prompts.db import items
@@ -101,7 +102,7 @@ class Executor:
         # One thread, so one connection and one order of statements.
         self._database = ThreadPoolExecutor(1, thread_name_prefix="run-database")
         self._format = prompting.response_format(plan.label_config)
-        self._choice = prompting.single_choice(plan.label_config)
+        self._choice = single_choice(plan.label_config)
 
     async def work(self, make_caller: Callable[[], providers.Caller]) -> None:
         """Everything, from the first lease to the last. RunError where the caller has none."""
@@ -261,7 +262,8 @@ class Executor:
                 claim.task_id, "WorkerLost", f"{MOST_ATTEMPTS} workers ended on this task."
             )
         try:
-            messages = planning.messages_for(self.plan, claim.task_id, claim.data)
+            data = planning.data_of(claim.data)
+            messages = planning.messages_for(self.plan, claim.task_id, data)
         except prompting.Unpromptable as error:
             return answers.failure(claim.task_id, "InvalidTask", str(error))
         started = time.monotonic()
@@ -278,7 +280,7 @@ class Executor:
                 if n < settings.PROVIDER_TRIES:
                     await self._back_off(error, n)
             else:
-                return self._read(claim, answer, n)
+                return self._read(claim.task_id, data, answer, n)
         took = {"inference_time": time.monotonic() - started}
         message = f"{fault} Tried {settings.PROVIDER_TRIES} times."
         return answers.failure(
@@ -308,10 +310,11 @@ class Executor:
         if self._is_closing:
             raise Abandoned
 
-    def _read(self, claim: Claim, answer: Answer, n: int) -> Outcome:
+    def _read(self, task_id: int, data: dict[str, Any], answer: Answer, n: int) -> Outcome:
         """The answer as a prediction; as a failure where the labelling config forbids it."""
         took = {**self._caller.took(answer), "extra": {"tries": n} if n > 1 else None}
-        return answers.outcome_of(self.plan.label_config, self._choice, claim.task_id, answer, took)
+        config = self.plan.label_config
+        return answers.outcome_of(config, self._choice, task_id, data, answer, took)
 
     async def _store_all(self) -> None:
         """Stores answers as they gather: a batch is what came while the last was written."""

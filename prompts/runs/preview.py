@@ -11,6 +11,8 @@ from rest_framework.exceptions import NotFound, ValidationError
 from predictions.db.tasks import NO_TASK
 from predictions.models import Project
 from predictions_api.http.storable import json_value
+from predictions_api.wording import usd
+from prompts.asking import answers as reading
 from prompts.asking import messages as prompting
 from prompts.asking import outcome as outcomes
 from prompts.asking import providers
@@ -31,9 +33,10 @@ def cost_estimate(
     version: PromptVersion, project: Project, subset: subsets.Clause
 ) -> dict[str, Any]:
     """The cost of a run over a subset, in USD as text: four bytes a token, 30 tokens an answer.
-    The examples that the version shows are sent with each task.
+    The examples that the version shows are sent with each task. Pictures are not counted.
     """
-    n_tasks, data_bytes = queries.subset_size(subset, project_id=project.pk)
+    own_bytes, fields = prompting.own_bytes(version.prompt, project.label_config)
+    n_tasks, data_bytes = queries.subset_size(subset, project_id=project.pk, fields=fields)
     row = version.model_provider_connection
     prices = (
         (None, None)
@@ -46,7 +49,7 @@ def cost_estimate(
     overhead = prompting.instructions_bytes(project.label_config)
     shown = [example for _, example in db_examples.examples_of(version, project)]
     overhead += prompting.examples_bytes(version.prompt, project.label_config, shown)
-    sent = len(version.prompt.encode()) + overhead + int(data_bytes)
+    sent = own_bytes + overhead + int(data_bytes)
     prompt_usd = n_tasks * prompting.n_tokens(sent) * prompt_price / 1e6
     return _estimate(prompt_usd, n_tasks * ANSWER_TOKENS * answer_price / 1e6)
 
@@ -54,9 +57,9 @@ def cost_estimate(
 def _estimate(prompt: float | None, answer: float | None, *, error: str = "") -> dict[str, Any]:
     known = prompt is not None and answer is not None
     return {
-        "prompt_cost_usd": f"{prompt:.6f}" if prompt is not None else None,
-        "completion_cost_usd": f"{answer:.6f}" if answer is not None else None,
-        "total_cost_usd": f"{(prompt or 0) + (answer or 0):.6f}" if known else None,
+        "prompt_cost_usd": usd(prompt, digits=6) if prompt is not None else None,
+        "completion_cost_usd": usd(answer, digits=6) if answer is not None else None,
+        "total_cost_usd": usd((prompt or 0) + (answer or 0), digits=6) if known else None,
         "is_error": not known,
         "error_type": "PriceUnknown" if error else None,
         "error_message": error or None,
@@ -124,8 +127,8 @@ def try_task(
     except providers.RunError as error:
         outcome = outcomes.failure(task_id, "RunError", str(error))
     else:
-        choice = prompting.single_choice(project.label_config)
-        outcome = outcomes.outcome_of(project.label_config, choice, task_id, answer, took)
+        choice = reading.single_choice(project.label_config)
+        outcome = outcomes.outcome_of(project.label_config, choice, task_id, data, answer, took)
     return {
         "task": task_id,
         "result": None if outcome.result is None else json_value(outcome.result),

@@ -16,8 +16,9 @@ from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from predictions_api.jobs.leases import MOST_ATTEMPTS, lasting
+from predictions_api.jobs.sweeps import AT_ONCE
 from predictions_api.outbound.events import recording
-from prompts.db import items, measures
+from prompts.db import items, measures, outcomes
 from prompts.models import ConnectionShare, ModelRun
 
 Status = ModelRun.Status
@@ -31,7 +32,10 @@ TRANSITIONS: dict[str, dict[str, tuple[str, ...]]] = {
         Status.PENDING: (Status.IN_PROGRESS,),
         Status.IN_PROGRESS: (Status.IN_PROGRESS,),
     },
-    "finish": {Status.IN_PROGRESS: (Status.COMPLETED, Status.FAILED)},
+    "finish": {
+        Status.PENDING: (Status.FAILED,),  # all its tasks were deleted
+        Status.IN_PROGRESS: (Status.COMPLETED, Status.FAILED),
+    },
     "fail": {Status.PENDING: (Status.FAILED,), Status.IN_PROGRESS: (Status.FAILED,)},
     "cancel": {
         Status.PENDING: (Status.CANCELED,),
@@ -44,6 +48,7 @@ TOO_MANY_FAULTS = (
     f"Something went wrong here {MOST_ATTEMPTS} times; the server's log says what. A new run with"
     " only_missing_predictions goes on from what is stored."
 )
+TASKS_DELETED = "All its tasks were deleted before they had an outcome."
 EMPTY_REASONS = {
     ModelRun.Subset.HAS_GT: "No task of the project has a ground-truth annotation.",
     ModelRun.Subset.CUSTOM: "No task of the project matches the filters.",
@@ -223,7 +228,9 @@ def finish_if_done(run_id: int) -> str | None:
         return None
     predicted, failed = totals
     status, reason = Status.COMPLETED, ""
-    if predicted == 0:
+    if predicted == failed == 0:
+        status, reason = Status.FAILED, TASKS_DELETED
+    elif predicted == 0:
         status, reason = Status.FAILED, "No task has a prediction; the failures say why."
     elif failed:
         reason = f"{failed} of {predicted + failed} tasks failed."
@@ -238,3 +245,22 @@ def finish_if_done(run_id: int) -> str | None:
             measures.keep(run_id)
             _record_end(run_id)
     return str(status) if ended else None
+
+
+def end_emptied() -> list[int]:
+    """Ends open runs of outside engines whose last open tasks were deleted, which no batch will
+    end; their ids. Looks at each run once in RUN_LEASE_S, at AT_ONCE of them.
+    """
+    is_due = Q(lease_until__isnull=True) | Q(lease_until__lte=Now())
+    outside = ModelRun.objects.filter(is_due, is_ours=False, status__in=OPEN).order_by("id")
+    with transaction.atomic():
+        locked = outside.select_for_update(skip_locked=True, of=("self",), no_key=True)
+        due = list(locked.values_list("pk", flat=True)[:AT_ONCE])
+        ModelRun.objects.filter(pk__in=due).update(lease_until=_lease())
+    return [run_id for run_id in due if not items.has_open(run_id) and _end_emptied(run_id)]
+
+
+@transaction.atomic
+def _end_emptied(run_id: int) -> bool:
+    # Its totals are those of its items once no batch is being stored.
+    return outcomes.lock(run_id) is not None and finish_if_done(run_id) is not None

@@ -96,6 +96,14 @@ NOT_TAKEN = "Not taken here."
             {"limit": [NOT_TAKEN], "score_gte": [NOT_TAKEN]},
         ),
         (f"{TRUTH}&model_version=v1", {"model_version": [NOT_TAKEN]}),
+        (
+            "model_version=v1&model_version__isnull=true",
+            {"model_version": ["Goes without model_version__isnull."]},
+        ),
+        (
+            "model_version__isnull=false",
+            {"model_version__isnull": ["A data set has one version, which `false` does not name."]},
+        ),
         ("ground_truth=maybe", {"ground_truth": ["Must be a valid boolean."]}),
     ],
 )

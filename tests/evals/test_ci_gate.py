@@ -294,6 +294,15 @@ def test_what_cannot_be_compared(
     assert found.comment == f"**{escaped(f'cannot tell: {text}')}**\n"
 
 
+def test_another_project_is_no_baseline(
+    build: Build, ada: Caller, make_project: MakeProject
+) -> None:
+    other = make_project(ada, title="Another")
+    load(ada, other, tasks())
+    found = build("v1", "--baseline", computed(ada, other, "v1").eval_id)
+    assert (found.code, found.report["reasons"][0].split(": ")[1]) == (2, "it has another project.")
+
+
 def test_an_accepted_one_of_another_kind_is_no_baseline(
     build: Build, ada: Caller, project: Project
 ) -> None:

@@ -57,9 +57,9 @@ class _Poses:
             images, job.classes, reading=job.reading, notes=notes, most_steps=most_steps
         )
         self.boxes_px = self.truth.boxes_px(), self.predicted.boxes_px()
-        names = [stored for stored, _ in job.reading.keypoints]
+        given = job.options.get("keypointSigmas", {})
         # COCO's evaluators want one point at least.
-        self.sigmas = sigmas_of(names, job.options.get("keypointSigmas", {})) or (1.0,)
+        self.sigmas = sigmas_of(job.reading.keypoints, given) or (1.0,)
         self.points = (
             _points(self.truth, [one.truth for one in images], images, job.reading, notes),
             _points(self.predicted, [one.predicted for one in images], images, job.reading, notes),
@@ -114,7 +114,7 @@ def _points(
     notes: Notes,
 ) -> Floats:
     """The points of each shape of a side, float64 (n, keypoints, 3); the first of each name."""
-    index = {name: at for at, names in enumerate(reading.keypoints) for name in names}
+    index = reading.keypoint_index()
     points = np.zeros((len(side.image), max(1, len(reading.keypoints)), 3))
     #: Where each stands in it, and x and y.
     places: dict[tuple[int, int], tuple[float, float]] = {}
@@ -136,7 +136,8 @@ def _points(
             try:
                 name = region_labels(region, partners.of(region))[0]
                 if name not in index:
-                    raise PassedOver(Reason.INVALID_LABEL)
+                    is_left_out = name in reading.label_map
+                    raise PassedOver(Reason.OTHER_CLASS if is_left_out else Reason.INVALID_LABEL)
                 x, y = _place(region.get("value"))
             except PassedOver as passed:
                 notes.ignore(
@@ -273,7 +274,7 @@ def _with_poses(
 
 def _verdicts(images: Sequence[StoredImage], job: Job, confidence: int) -> list[ImageVerdicts]:
     chunk, poses = _with_poses(images, job, confidence, np.inf)
-    names = [stored for stored, _ in job.reading.keypoints]
+    names = [called for called, _ in job.reading.keypoints]
     found = verdicts_by_image(chunk, len(images))
     sides = []
     for at, side in enumerate((poses.truth, poses.predicted)):

@@ -36,7 +36,7 @@ from evals.engine.measures.texts import (
 from evals.engine.notes import Notes
 from evals.engine.reading import Reading
 from predictions.regions.config import Control
-from predictions.regions.labels import PassedOver, Reason
+from predictions.regions.labels import PassedOver, Reason, read_text
 
 NORMALIZATION = "normalization"
 
@@ -76,10 +76,10 @@ def _answers(
 
 
 def _text(value: Any) -> str:
-    lines = [value] if isinstance(value, str) else value
-    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+    text = read_text(value)
+    if text is None:
         raise PassedOver(Reason.INVALID_VALUE)
-    return "\n".join(lines)
+    return text
 
 
 def _joined(answers: Sequence[Answer[str]]) -> Answer[str] | None:

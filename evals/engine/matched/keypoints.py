@@ -39,9 +39,14 @@ POINTS_AT_ONCE = 2**20
 NOWHERE_PX = 1e150
 
 
-def sigmas_of(names: Sequence[str], given: Mapping[str, float]) -> tuple[float, ...]:
-    """The sigma of each point: as given, else COCO's for its name, else 0.05."""
-    return tuple(given.get(name, COCO_SIGMAS.get(name, SIGMA)) for name in names)
+def sigmas_of(names: Sequence[tuple[str, str]], given: Mapping[str, float]) -> tuple[float, ...]:
+    """The sigma of each point, by what it is called, else as it is shown: as given, else COCO's
+    for its name, else 0.05.
+    """
+    ways = [given, COCO_SIGMAS]
+    return tuple(
+        next((way[name] for way in ways for name in point if name in way), SIGMA) for point in names
+    )
 
 
 def similarities(

@@ -1,12 +1,13 @@
 """Evaluations whose sides call classes by other names: the commonest reason for an mAP of 0."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from evals.db.definition import kind_of
 from evals.engine.events import join_events, make_events
 from evals.engine.metrics import matrix_of
+from evals.engine.reading import reading_of
 from evals.models import ModelEval
 from evals.panels.counted import Counted
 
@@ -19,23 +20,27 @@ MOST_NAMED = 10
 
 def unshared_classes(evaluation: ModelEval, counted: Counted) -> Iterator[dict[str, Any]]:
     """A warning where both sides have classes and share none, or where predictions write a class
-    otherwise than the ground truth does: with the pairs that are equal but for case, spaces and
-    the form of their letters as a `labelMap` to ask with. Nothing for other evaluations.
+    otherwise than the ground truth does, stored or shown: with the pairs that are equal but for
+    case, spaces and the form of their letters, beside what the request renamed, as a `labelMap` to
+    ask with. Nothing for other evaluations.
     """
     if not kind_of(evaluation).has_labels:
         return
     true, predicted = _classes_of_sides(evaluation.classes, counted)
     if not true or not predicted:
         return
-    known, right = {_plain(name): name for name in true}, set(true)
+    right, aliases = set(true), reading_of(evaluation.reading).aliases
+    known = {_plain(shown): name for shown, name in aliases.items() if name in right}
+    known |= {_plain(name): name for name in true}
     pairs = {
         name: known[_plain(name)]
         for name in predicted
         if name not in right and _plain(name) in known
     }
+    label_map = _beside(evaluation.options.get("labelMap", {}), pairs, aliases) if pairs else {}
     if not right.isdisjoint(predicted):
         if pairs:
-            yield {"reason": SIMILAR, "labelMap": pairs, "message": _similar(pairs)}
+            yield {"reason": SIMILAR, "labelMap": label_map, "message": _similar(pairs)}
         return
     advice = (
         f" Some are equal {BUT}: ask again with the labelMap of this warning."
@@ -44,7 +49,7 @@ def unshared_classes(evaluation: ModelEval, counted: Counted) -> Iterator[dict[s
     )
     yield {
         "reason": REASON,
-        "labelMap": pairs,
+        "labelMap": label_map,
         "message": (
             f"Ground truth and predictions share no class. The ground truth has {_named(true)}; "
             f"the predictions have {_named(predicted)}.{advice}"
@@ -70,6 +75,19 @@ def _classes_of_sides(classes: list[str], counted: Counted) -> tuple[list[str], 
         for numbers in (counts.objects, counts.kept)
     )
     return true, predicted
+
+
+def _beside(
+    asked: Mapping[str, str | None], pairs: Mapping[str, str], aliases: Mapping[str, str]
+) -> dict[str, str | None]:
+    """The pairs, and what was asked, which goes on to what the pairs make of it: labels are renamed
+    in one step.
+    """
+    onward = {
+        name: None if called is None else pairs.get(aliases.get(called, called), called)
+        for name, called in asked.items()
+    }
+    return {**pairs, **onward}
 
 
 def _plain(name: str) -> str:

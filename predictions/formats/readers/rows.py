@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from predictions.formats.errors import Errors
+from predictions.formats.readers.separators import HEADER_BYTES, separator_of
 from predictions.formats.sources import Source
 
 SEPARATORS = (",", ";", "\t")
@@ -45,8 +46,7 @@ class Rows:
 
     def __post_init__(self) -> None:
         text = self.source.text(self.name)
-        first = next((line for line in text.splitlines() if line.strip()), "")
-        separator = max(SEPARATORS, key=first.count)
+        separator = separator_of(text[:HEADER_BYTES], SEPARATORS)
         csv.field_size_limit(LONGEST_CELL)
         self._lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         self._reader = self._read()

@@ -46,6 +46,33 @@ def test_a_part_is_not_compared_with_the_whole(
     assert again["differingTerms"] == []
 
 
+@pytest.mark.parametrize(
+    ("latencies", "frontier"),
+    [
+        # v1 is less accurate than v2.
+        ({"v1": 10.0, "v2": 20.0}, {"v1", "v2"}),
+        ({"v1": 20.0, "v2": 10.0}, {"v2"}),
+        ({"v1": 10.0, "v2": 10.0}, {"v2"}),
+        ({"v1": None, "v2": None}, {"v2"}),
+        ({"v1": 10.0, "v2": None}, {"v1", "v2"}),
+        ({"v1": None, "v2": 10.0}, {"v1", "v2"}),
+        ({"v1": None, "v2": 10.0, "v2 again": None}, {"v2", "v2 again"}),
+    ],
+)
+def test_models_are_compared_by_latency_where_both_have_one(
+    ada: Caller, project: Project, latencies: dict[str, float | None], frontier: set[str]
+) -> None:
+    load(ada, project, tasks())
+    for name, latency in latencies.items():
+        asked = {"versionId": "4", "modelId": name, "medianLatencyMs": latency}
+        computed(ada, project, name[:2], **asked)
+    query = {"project": project.slug, "version": "4"}
+    models = ada.client.get(f"{PATH}/compare", query).json()["models"]
+    assert {one["modelId"]: one["medianLatencyMs"] for one in models} == latencies
+    assert {one["modelId"] for one in models if one["onFrontier"]} == frontier
+    assert {one["exclusionReason"] for one in models} == {None}
+
+
 def test_images_of_two_projects_are_compared_and_that_is_told(
     ada: Caller, project: Project, make_project: MakeProject
 ) -> None:

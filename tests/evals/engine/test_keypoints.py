@@ -21,6 +21,8 @@ from tests.evals.engine.tasks import Json, box, cells, counted, job, stored
 
 KIND: Any = KINDS["keypoint-detection"]
 NAMES = ("nose", "left_eye", "wing")
+#: As they are called, and as they are shown.
+NAMED = [(name, name) for name in NAMES]
 SIDE = 200
 
 
@@ -77,7 +79,9 @@ def test_points_that_the_truth_lacks_do_not_count() -> None:
 
 
 def test_sigmas() -> None:
-    assert sigmas_of(NAMES, {"left_eye": 0.5}) == (0.026, 0.5, 0.05)
+    assert sigmas_of(NAMED, {"left_eye": 0.5}) == (0.026, 0.5, 0.05)
+    shown = [("0", "nose"), ("1", "left_eye"), ("2", "wing")]
+    assert sigmas_of(shown, {"left_eye": 0.5, "2": 0.1}) == (0.026, 0.5, 0.1)
     assert len(COCO_SIGMAS) == 17
     of = poses(options={"keypointSigmas": {"nose": 10.0, "left_eye": 10.0}})
     said = posed("b", [0, 0, 50, 100], {"nose": (13, 14), "left_eye": (25, 15)}, 0.9)
@@ -224,7 +228,7 @@ def pycocotools_on(tasks: list[tuple[list[Json], list[Json]]]) -> COCOeval:
             }
             coco.createIndex()
         evaluation = COCOeval(truth, said, "keypoints")
-        evaluation.params.kpt_oks_sigmas = np.array(sigmas_of(NAMES, {}))
+        evaluation.params.kpt_oks_sigmas = np.array(sigmas_of(NAMED, {}))
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
@@ -252,7 +256,7 @@ def test_similarities_are_pycocotools_s() -> None:
                         np.array(side["keypoints"], float).reshape(1, 3, 3) for side in (other, one)
                     )
                     area = np.array([other["area"]])
-                    ours = similarities(true_points, points, area, sigmas_of(NAMES, {}))
+                    ours = similarities(true_points, points, area, sigmas_of(NAMED, {}))
                     assert ours[0] == pytest.approx(theirs[d][t], abs=1e-12)
                     n_compared += ours[0] > 0.01
     assert n_compared > 20

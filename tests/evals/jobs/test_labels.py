@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 
 from evals.models import ModelEval
 from predictions.models import Project
-from tests.conftest import Caller, MakeProject
+from tests.conftest import IMAGE_CONFIG, Caller, MakeProject
 from tests.evals.conftest import Json, box, computed, load, task
 
 TRUTH = [box("Car", 10, 10, 20, 20), box("Person", 50, 50, 20, 20)]
@@ -191,6 +191,26 @@ def test_the_proposed_map_helps(ada: Caller, project: Project) -> None:
 
     assert (header["warnings"], header["classes"]) == ([], ["Car", "Person"])
     assert header["labelMap"] == {"car": "Car", "PERSON": "Person"}
+
+
+def test_the_proposed_map_keeps_what_was_asked(ada: Caller, project: Project) -> None:
+    asked = {"auto": "CAR", "bus": None, "truck": "Lorry"}
+    (warning,) = warned(ada, project, ["auto", "person", "bus", "truck"], labelMap=asked)
+    wanted = {"CAR": "Car", "person": "Person", "auto": "Car", "bus": None, "truck": "Lorry"}
+    assert (warning["reason"], warning["labelMap"]) == ("no_shared_class", wanted)
+
+    header, _ = shown(ada, computed(ada, project, labelMap=wanted))
+    assert (header["warnings"], header["classes"]) == ([], ["Car", "Person", "Lorry"])
+
+
+def test_a_class_is_known_by_its_shown_name_as_well(ada: Caller, make_project: MakeProject) -> None:
+    aliased = IMAGE_CONFIG.replace('value="Person"', 'value="Person" alias="p"')
+    made = make_project(ada, aliased, title="Aliased")
+    regions = [box(name, 10, 10, 20, 20, 0.9) for name in ("Car", "person")]
+    load(ada, made, [task("a", truth=TRUTH, said={"v1": regions})])
+    header, _ = shown(ada, computed(ada, made))
+    (warning,) = header["warnings"]
+    assert (warning["reason"], warning["labelMap"]) == ("similar_classes", {"person": "p"})
 
 
 @pytest.mark.parametrize("said", [["Car", "dog"], []])

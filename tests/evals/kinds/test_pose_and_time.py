@@ -170,6 +170,7 @@ def test_a_task_of_time(ada: Caller, speech: ModelEval) -> None:
         ({"taskType": "temporal-detection"}, "unsupported_task_type"),
         ({"taskType": "object-detection", "keypointSigmas": {"nose": 1.0}}, "invalid_request"),
         ({"taskType": "keypoint-detection", "tolerance": 1.0}, "invalid_request"),
+        ({"taskType": "keypoint-detection", "keypointSigmas": {"noes": 1.0}}, "invalid_request"),
         ({"taskType": "keypoint-detection", "control": "point"}, "unsupported_task_type"),
         ({"taskType": "keypoint-detection", "control": "wing"}, "unknown_control"),
     ],
@@ -182,6 +183,63 @@ def test_refuses(ada: Caller, make_project: MakeProject, more: Json, code: str) 
         computed(ada, made, **more)
     assert error.value.code == code
     assert not ModelEval.objects.exists()
+
+
+ALIASED = POSE.replace('value="nose"', 'value="nose" alias="0"')
+
+
+EYE = {"left_eye": [20.0, 10.0]}
+
+
+@pytest.mark.parametrize(
+    ("label_map", "iou", "points", "left_out"),
+    [
+        ({}, 0.5, EYE, {"invalid_label": 1}),
+        # With the sigma of COCO's nose, however it is written.
+        ({"beak": "nose"}, 0.698354, {"0": [13.0, 14.0], **EYE}, {}),
+        ({"beak": "0"}, 0.698354, {"0": [13.0, 14.0], **EYE}, {}),
+        ({"nose": "beak"}, 0.698354, {"beak": [13.0, 14.0], **EYE}, {}),
+        ({"nose": None, "beak": None}, 1.0, EYE, {"other_class": 2}),
+    ],
+)
+def test_key_points_are_called_otherwise(
+    ada: Caller,
+    make_project: MakeProject,
+    label_map: Json,
+    iou: float,
+    points: Json,
+    left_out: Json,
+) -> None:
+    made = make_project(ada, ALIASED, title="Birds")
+    truth = bird({"0": (10, 10), "left_eye": (20, 10)})
+    load(ada, made, [task(truth, bird({"beak": (13, 14), "left_eye": (20, 10)}, 0.9), image="/a")])
+    found = computed(ada, made, taskType="keypoint-detection", iouThreshold=0.1, labelMap=label_map)
+    path = f"/lab/model-evals/{found.eval_id}"
+    ignored = ada.client.get(path).json()["ignored"]
+    assert {
+        reason: sum(one["regions"] for one in ignored if one["reason"] == reason)
+        for reason in {one["reason"] for one in ignored}
+    } == left_out
+    (record,) = ada.client.get(f"{path}/image-predictions").json()["images"]
+    document = ada.client.get(f"{path}/image-predictions/{record['imageId']}").json()
+    (said,) = document["predictions"]
+    assert (said["iou"], said["keypoints"]) == (pytest.approx(iou, abs=1e-6), points)
+
+
+@pytest.mark.parametrize("name", ["0", "nose"])
+def test_a_sigma_is_of_the_stored_or_the_shown_name(
+    ada: Caller, make_project: MakeProject, name: str
+) -> None:
+    made = make_project(ada, ALIASED, title="Birds")
+    load(ada, made, [task(bird({"0": (10, 10)}), bird({"0": (13, 14)}, 0.9), image="/a")])
+    found = computed(
+        ada, made, taskType="keypoint-detection", iouThreshold=0.1, keypointSigmas={name: 0.05}
+    )
+    path = f"/lab/model-evals/{found.eval_id}/image-predictions"
+    (record,) = ada.client.get(path).json()["images"]
+    (said,) = ada.client.get(f"{path}/{record['imageId']}").json()["predictions"]
+    # exp(-25 / (2 * 5000 * 0.1 ** 2))
+    assert said["iou"] == pytest.approx(0.7788007830714049, abs=1e-12)
 
 
 @pytest.mark.parametrize("sigma", [0, -1, "wide", None, 1e9])

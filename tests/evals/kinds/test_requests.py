@@ -73,6 +73,11 @@ def test_the_kind_of_a_config(
         ([TEXT], {"tolerance": 1}, "invalid_request", "tolerance"),
         ([TREE], {"matching": "iou-class-first/1"}, "invalid_request", "matching"),
         ([TREE], {"keypointSigmas": {"nose": 0.1}}, "invalid_request", "keypointSigmas"),
+        # Nothing is left at its default because it is written otherwise.
+        ([NUMBER], {"tolerence": 1}, "invalid_request", "did you mean tolerance?"),
+        ([NUMBER], {"ground_truth": "all"}, "invalid_request", "did you mean groundTruth?"),
+        ([NUMBER], {"weather": "fine"}, "invalid_request", "weather: There is no such field"),
+        ([NUMBER], {"query": {"filter": {}}}, "invalid_request", "'filter' says nothing here"),
         ([NUMBER], {"control": "weight"}, "unknown_control", "number"),
         ([NUMBER], {"control": "number", "taskType": "rating"}, "unsupported_task_type", "rating"),
         ([NUMBER], {"taskType": "transcription"}, "unsupported_task_type", "transcription"),

@@ -243,7 +243,7 @@ def test_lists_in_the_order_that_is_asked_for(
 
     assert listed("-id") == made[::-1]
     assert listed("lead_time") == [made[2], made[0], made[1]]
-    assert listed("-lead_time") == [made[1], made[0], made[2]]
+    assert listed("-lead_time") == [made[0], made[2], made[1]]
     assert listed("ground_truth") == made
     refused = ada.client.get(url, {"ordering": "result"})
     choices = "Select a valid choice. That choice is not one of the available choices."

@@ -208,6 +208,14 @@ def test_by_version_and_score(ada: Caller, project: Project, task: int) -> None:
     assert listed(model_version="") == ids[""]
     assert listed(model_version=long) == ids["long"]
     assert listed(model_version="v") == []
+    null = fill(project, task, 4, model_version=None)
+    assert listed(model_version__isnull="true") == null
+    named = [id_ for of_version in ids.values() for id_ in of_version]
+    assert listed(model_version__isnull="false") == named
+    assert listed(project=project.pk, model_version__isnull="false") == named
+    assert listed(task=task, model_version__isnull="false", ordering="-id") == named[::-1]
+    assert listed(model_version="v1", model_version__isnull="false") == ids["v1"]
+    assert listed(model_version="v1", model_version__isnull="true") == []
     assert listed(model_version="v1", score_gte="0.5") == ids["v1"][2:]
     assert listed(model_version="v1", score_lte="0.25") == ids["v1"][:2]
     assert listed(model_version="v1", score_gte="0.25", score_lte="0.5") == ids["v1"][1:3]

@@ -26,6 +26,7 @@ def test_what_the_rooms_register() -> None:
         "predictions.imports.folders.tasks.requeue_stalled",
         "predictions.db.idempotency.purge",
         "prompts.runs.tasks.requeue_stalled",
+        "prompts.runs.state.end_emptied",
         "prompts.refinement.tasks.requeue_stalled",
         "evals.jobs.tasks.call_idle",
         "evals.jobs.tasks.requeue_stalled",

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from predictions.models import Annotation, Prediction, Project
+from predictions.models import Annotation, Prediction, Project, Task
 from prompts.db import queries
 from prompts.models import FailedPrediction, ModelRun, PredictionMeta, PromptVersion
-from prompts.runs import start
+from prompts.runs import start, state
 from tests.conftest import Caller, assert_invalid, assert_refused
 from tests.prompts.conftest import MakeRun, MakeTasks, path_of
 
@@ -498,3 +498,70 @@ def test_statements_do_not_grow_with_the_batch(
     # One of them is for the first batch alone: it begins the run.
     with django_assert_num_queries(15):
         post(ada, run, *[answer(task_id) for task_id in ids[:n]])
+
+
+DELETED = "All its tasks were deleted before they had an outcome."
+
+
+@pytest.mark.parametrize(
+    ("predicted", "failures", "status", "reason"),
+    [
+        ([0], [], "Completed", ""),
+        ([0], [1], "Completed", "1 of 2 tasks failed."),
+        ([], [1], "Failed", "No task has a prediction; the failures say why."),
+        ([], [], "Failed", DELETED),
+    ],
+)
+def test_a_run_whose_open_tasks_are_deleted_ends(
+    ada: Caller,
+    run: ModelRun,
+    ids: list[int],
+    predicted: list[int],
+    failures: list[int],
+    status: str,
+    reason: str,
+) -> None:
+    post(ada, run, *[answer(ids[n]) for n in predicted])
+    post_failed(ada, run, *[failed(ids[n]) for n in failures])
+    assert state.end_emptied() == []
+    for n in {0, 1, 2} - {*predicted, *failures}:
+        assert ada.client.delete(f"/api/tasks/{ids[n]}/").status_code == 204
+    # It was looked at just now.
+    assert state.end_emptied() == []
+    ModelRun.objects.update(lease_until="2020-01-01T00:00:00Z")
+    assert state.end_emptied() == [run.pk]
+    run.refresh_from_db()
+    assert (run.status, run.status_reason, run.lease_until) == (status, reason, None)
+    assert run.completed_at is not None
+    assert run.measures is not None
+    assert state.end_emptied() == []
+
+
+def test_a_run_of_ours_without_tasks_any_more_says_so(
+    our_version: PromptVersion, make_run: MakeRun, ids: list[int]
+) -> None:
+    run = make_run(our_version)
+    Task.objects.all().delete()
+    assert state.end_emptied() == []
+    assert (state.begin(run.pk), state.status_of(run.pk)) == (True, "Failed")
+    run.refresh_from_db()
+    assert run.status_reason == DELETED
+
+
+def test_predictions_of_a_run_have_one_name_whatever_its_prompt_is_called_meanwhile(
+    ada: Caller, run: ModelRun, ids: list[int], version: PromptVersion, make_run: MakeRun
+) -> None:
+    post(ada, run, answer(ids[0]))
+    prompt = f"/api/prompts/{version.parent_model_id}"
+    for path, title in ((prompt, "Tempers"), (path_of(version), "second")):
+        assert ada.client.patch(path, {"title": title}, format="json").status_code == 200
+    post(ada, run, answer(ids[1]), answer(ids[2]))
+    names = Prediction.objects.values_list("model_version", flat=True)
+    assert list(names) == ["Moods__v1"] * 3
+    later = make_run(PromptVersion.objects.get(pk=version.pk), job_id="adala-1")
+    post(ada, later, answer(ids[0]))
+    assert list(names.order_by("id")) == ["Moods__v1", "Moods__v1", "Tempers__second"]
+    # One that a version made which did not keep it is called as its version is.
+    ModelRun.objects.filter(pk=later.pk).update(named=None)
+    post(ada, later, answer(ids[1]))
+    assert list(names.order_by("id")) == ["Moods__v1", "Tempers__second", "Tempers__second"]

@@ -1,5 +1,6 @@
 """GET /api/projects/{id}/subset-tasks and what else shows how a run did."""
 
+import doctest
 import json
 import math
 from collections.abc import Callable
@@ -9,13 +10,15 @@ from typing import Any
 import pytest
 
 from predictions.db import annotations
-from predictions.models import Annotation, Project
+from predictions.models import Annotation, Project, Task
+from predictions_api import wording
 from prompts.asking import messages
 from prompts.asking.outcome import Outcome
-from prompts.db import items
-from prompts.models import ModelRun, PromptVersion
+from prompts.db import items, prompts
+from prompts.models import ModelRun, Prompt, PromptVersion
 from prompts.runs import outcomes, start
 from tests.conftest import TEXT_CONFIG, Caller, assert_invalid
+from tests.evals.conftest import computed
 from tests.prompts.conftest import MakeRun, MakeTasks, MakeVersion, path_of
 
 pytestmark = pytest.mark.django_db
@@ -133,6 +136,33 @@ def test_of_several_ground_truths_the_newest_counts(
     ]
 
 
+def test_a_class_is_the_same_under_each_of_its_names(
+    ada: Caller, text_project: Project, version: PromptVersion, make_run: MakeRun, ids: list[int]
+) -> None:
+    """The evaluation of the same answers is the oracle."""
+    aliased = TEXT_CONFIG.replace('value="pos"', 'value="Good" alias="pos"')
+    Project.objects.filter(pk=text_project.pk).update(label_config=aliased)
+    run = make_run(version, project_subset="HasGT")
+    names = dict(zip(ids, ["Good", "pos", "Good"], strict=False))
+    outcomes.store(run.pk, [Outcome(pk, result=said(name)) for pk, name in names.items()])
+    run.refresh_from_db()
+    assert (run.total_compared, run.total_correct_predictions, run.agreement_sum) == (3, 2, 2.0)
+    text_project.refresh_from_db()
+    evaluated = computed(ada, text_project, "Moods__v1")
+    assert evaluated.summary is not None
+    assert evaluated.summary["headline"]["primary"] == {
+        "name": "accuracy",
+        "value": 2 / 3,
+        "higherIsBetter": True,
+    }
+    for name in ("Good", "pos"):
+        found = tasks(ada, run, f"&output_class={name}&output_from_name=sentiment")
+        assert [task["id"] for task in found] == ids[:3]
+        assert [task["score"] for task in found] == [1.0, 1.0, 0.0]
+        right = tasks(ada, run, f"&alignment_class={name}&alignment_outcome=true_positive")
+        assert [task["id"] for task in right] == ids[:2]
+
+
 def test_the_score_is_that_of_what_is_shown(ada: Caller, run: ModelRun, ids: list[int]) -> None:
     """Ground truths that were corrected, taken back and made after the run compared its answers."""
     first, second, _ = Annotation.objects.order_by("pk")
@@ -149,7 +179,7 @@ def test_the_score_is_that_of_what_is_shown(ada: Caller, run: ModelRun, ids: lis
 
 
 def test_the_text_of_a_span_is_no_class(
-    ada: Caller, make_project: Any, make_tasks: MakeTasks, prompt: Any, make_version: MakeVersion
+    ada: Caller, make_project: Any, make_tasks: MakeTasks, prompt: Prompt, make_version: MakeVersion
 ) -> None:
     """An Apple and a Pear, each labelled as the other."""
     project = make_project(
@@ -321,6 +351,28 @@ def test_a_failure_agrees_in_nothing_before_and_after(
     }
 
 
+@pytest.mark.parametrize("ordering", ["score", "-score"])
+def test_what_has_no_score_comes_last(
+    ada: Caller,
+    run: ModelRun,
+    ids: list[int],
+    prompt: Prompt,
+    make_version: MakeVersion,
+    make_run: MakeRun,
+    ordering: str,
+) -> None:
+    unknown, worse = make_version(title="v2"), make_version(title="v3")
+    later = make_run(worse)
+    outcomes.store(later.pk, [Outcome(task_id, result=said("neg")) for task_id in ids])
+    by_score = [worse.pk, run.model_version_id]
+    expected = [*(by_score if ordering == "score" else reversed(by_score)), unknown.pk]
+    found = ada.client.get(f"/api/prompts/{prompt.pk}/versions?ordering={ordering}").json()
+    assert [version["id"] for version in found] == expected
+    other = prompts.create_prompt({"title": "Never run"}, ada.access)
+    listed = ada.client.get("/api/prompts/?ordering=-best_score").json()["results"]
+    assert [one["id"] for one in listed] == [prompt.pk, other.pk]
+
+
 def test_counts_and_previews(ada: Caller, run: ModelRun, ids: list[int]) -> None:
     base = path_of(run.model_version)
     counted = ada.client.get(f"{base}/prediction-count?project_subset=All").json()
@@ -333,12 +385,13 @@ def test_counts_and_previews(ada: Caller, run: ModelRun, ids: list[int]) -> None
 def test_a_cost_estimate(
     ada: Caller, our_version: PromptVersion, run: ModelRun, text_project: Project
 ) -> None:
-    """Four bytes a token: the prompt, the schema and the task's data; 30 tokens an answer."""
+    """Four bytes a token: the prompt with what it shows of a task, and the schema; 30 an answer."""
     row = our_version.model_provider_connection
     assert row is not None
     row.prompt_price_usd_per_million, row.completion_price_usd_per_million = 1000.0, 2000.0
     row.save()
-    sent = len(our_version.prompt) + messages.instructions_bytes(TEXT_CONFIG) + len('{"text": "a"}')
+    Task.objects.update(data={"text": "a", "other": "x" * 10_000})
+    sent = len("Which mood has this review? a") + messages.instructions_bytes(TEXT_CONFIG)
     prompt_usd = 4 * math.ceil(sent / 4) * 1000 / 1e6
     for query in ("", f"?project_id={text_project.pk}&project_subset=All"):
         assert ada.client.get(f"{path_of(our_version)}/cost-estimate{query}").json() == {
@@ -356,6 +409,18 @@ def test_a_cost_estimate(
     sent += sum(len(text) for text in shown) + 2 * len('{"sentiment": "pos"}')
     found = ada.client.get(f"{path_of(our_version)}/cost-estimate").json()
     assert found["prompt_cost_usd"] == f"{4 * math.ceil(sent / 4) * 1000 / 1e6:.6f}"
+
+
+def test_what_costs_next_to_nothing_is_not_told_as_nothing(
+    ada: Caller, our_version: PromptVersion, run: ModelRun
+) -> None:
+    row = our_version.model_provider_connection
+    assert row is not None
+    row.prompt_price_usd_per_million, row.completion_price_usd_per_million = 0.0, 0.001
+    row.save()
+    found = ada.client.get(f"{path_of(our_version)}/cost-estimate").json()
+    assert (found["prompt_cost_usd"], found["total_cost_usd"]) == ("0.000000", "0.00000012")
+    assert doctest.testmod(wording).failed == 0
 
 
 def test_examples_in_the_order_one_says(

@@ -9,13 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from predictions.regions.config import Config, read_config
 from predictions_api.http.storable import Refused
-from prompts.asking import agreement, messages, probability
+from prompts.asking import agreement as asking_agreement
+from prompts.asking import answers, messages, probability, spans, usage
+from prompts.asking.agreement import Comparison
 from prompts.db import shares
 from prompts.models import ProviderConnection
 from prompts.runs import plan
 from tests.conftest import IMAGE_CONFIG, TEXT_CONFIG, region
 
+agreement = Comparison(Config()).agreement
 SPANS = (
     '<View><Text name="t" value="$text"/><Labels name="ner" toName="t"><Label value="PER"/>'
     '</Labels><Choices name="tone" toName="t" choice="multiple"><Choice value="a"/>'
@@ -24,7 +28,9 @@ SPANS = (
 )
 
 
-@pytest.mark.parametrize("module", [messages, probability, agreement, shares])
+@pytest.mark.parametrize(
+    "module", [answers, messages, probability, asking_agreement, shares, spans, usage]
+)
 def test_examples_in_the_docstrings(module: Any) -> None:
     assert doctest.testmod(module).failed == 0
 
@@ -52,7 +58,8 @@ def test_text_without_braces_is_sent_as_it_is(text: str) -> None:
 
 def test_whole_numbers_are_sent_in_full() -> None:
     made = plan.Plan(1, "{n} of {text}", "model", TEXT_CONFIG, ProviderConnection(), [])
-    sent = plan.messages_for(made, 1, '{"text": "x", "n": 12345678901234567890123}')
+    data = plan.data_of('{"text": "x", "n": 12345678901234567890123}')
+    sent = plan.messages_for(made, 1, data)
     assert sent[-1]["content"] == "12345678901234567890123 of x"
 
 
@@ -88,7 +95,7 @@ GOOD = [
 
 @pytest.mark.parametrize(("config", "answer", "n"), GOOD)
 def test_answers_become_regions(config: str, answer: Any, n: int) -> None:
-    made = messages.regions(config, answer)
+    made = answers.regions(config, answer)
     assert len(made) == n
     assert len({part["id"] for part in made}) == n
 
@@ -115,31 +122,35 @@ BAD = [
 
 @pytest.mark.parametrize(("config", "answer"), BAD)
 def test_what_the_config_does_not_allow_is_no_answer(config: str, answer: Any) -> None:
-    with pytest.raises(messages.InvalidAnswer):
-        messages.regions(config, answer)
+    with pytest.raises(answers.InvalidAnswer):
+        answers.regions(config, answer)
 
 
 @given(st.text())
 def test_any_text_is_an_object_or_refused(text: str) -> None:
-    with contextlib.suppress(messages.InvalidAnswer):
-        assert isinstance(messages.parse_answer(text), dict)
+    with contextlib.suppress(answers.InvalidAnswer):
+        assert isinstance(answers.parse_answer(text), dict)
 
 
 @pytest.mark.parametrize("answer", [{"sentiment": "pos"}, {"sentiment": "neg"}])
 def test_an_answer_survives_the_way_there_and_back(answer: dict[str, str]) -> None:
-    made = messages.regions(TEXT_CONFIG, answer)
-    assert messages.answer_of(TEXT_CONFIG, made) == answer
+    made = answers.regions(TEXT_CONFIG, answer)
+    assert answers.answer_of(TEXT_CONFIG, made) == answer
 
 
 def test_spans_survive_too() -> None:
     answer = {"ner": [{"start": 0, "end": 3, "labels": ["PER"]}], "tone": ["a", "b"], "stars": 4}
-    again = messages.answer_of(SPANS, messages.regions(SPANS, answer))
+    again = answers.answer_of(SPANS, answers.regions(SPANS, answer))
     assert again == answer
 
 
 TREE = (
     '<Taxonomy name="n" toName="t"><Choice value="A"><Choice value="B"/></Choice>'
     '<Choice value="C"/></Taxonomy>'
+)
+NESTED = (
+    '<Choices name="n" toName="t" allowNested="true" {}><Choice value="A">'
+    '<Choice value="B" alias="b"/></Choice><Choice value="C"/></Choices>'
 )
 
 
@@ -149,6 +160,15 @@ TREE = (
         (TREE, "taxonomy", {"taxonomy": [["A", "B"]]}),
         (TREE, "taxonomy", {"taxonomy": [["A"]]}),
         (TREE, "taxonomy", {"taxonomy": [["A", "B"], ["C"]]}),
+        (NESTED.format(""), "choices", {"choices": [["A", "b"]]}),
+        (NESTED.format(""), "choices", {"choices": [["A"]]}),
+        (NESTED.format('choice="multiple"'), "choices", {"choices": [["A", "b"], ["C"]]}),
+        (NESTED.format('choice="multiple"'), "choices", {"choices": [["C"]]}),
+        (
+            '<Rectangle name="n" toName="t"/>',
+            "rectangle",
+            {"x": 1, "y": 2, "width": 3, "height": 4},
+        ),
         ('<Rating name="n" toName="t"/>', "rating", {"rating": 3}),
         ('<Number name="n" toName="t"/>', "number", {"number": 2.5}),
         ('<TextArea name="n" toName="t"/>', "textarea", {"text": ["so"]}),
@@ -165,8 +185,132 @@ def test_what_is_true_is_shown_as_an_answer_that_is_taken(
 ) -> None:
     config = f'<View><Text name="t" value="$text"/>{control}</View>'
     true = [{"from_name": "n", "to_name": "t", "type": kind, "value": value}]
-    again = messages.regions(config, messages.answer_of(config, true))
-    assert agreement.agreement(again, true) == 1.0
+    again = answers.regions(config, answers.answer_of(config, true))
+    assert agreement(again, true) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("shown", "kind", "place"),
+    [
+        ("HyperText", "hypertextlabels", {"start": "/p[1]/text()[1]", "end": "/p[1]/text()[1]"}),
+        ("Paragraphs", "paragraphlabels", {"start": "0", "end": "1"}),
+    ],
+)
+def test_true_spans_of_pages_and_dialogues_are_shown_in_numbers(
+    shown: str, kind: str, place: dict[str, Any]
+) -> None:
+    tag = {"hypertextlabels": "HyperTextLabels", "paragraphlabels": "ParagraphLabels"}[kind]
+    config = (
+        f'<View><{shown} name="t" value="$text"/><{tag} name="n" toName="t"><Label value="x"/>'
+        f"</{tag}></View>"
+    )
+    value = {**place, "startOffset": 2, "endOffset": 5, kind: ["x"], "text": "any"}
+    if shown == "HyperText":
+        value["globalOffsets"] = {"start": 2, "end": 5}
+    true = [{"from_name": "n", "to_name": "t", "type": kind, "value": value}]
+    again = answers.regions(config, answers.answer_of(config, true))
+    assert agreement(again, true) == 1.0
+    assert again[0]["value"]["start"] == (2 if shown == "HyperText" else 0)
+
+
+@pytest.mark.parametrize(
+    ("control", "answer"),
+    [
+        ('<Choices name="n" toName="t" choice="multiple"><Choice value="x"/></Choices>', {"n": []}),
+        ('<Labels name="n" toName="t"><Label value="x"/></Labels>', {"n": []}),
+        (TREE, {}),
+        ('<Rating name="n" toName="t"/>', {}),
+    ],
+)
+def test_that_nothing_is_true_is_shown_where_it_can_be_said(
+    control: str, answer: dict[str, Any]
+) -> None:
+    config = f'<View><Text name="t" value="$text"/>{control}</View>'
+    assert answers.answer_of(config, []) == answer
+    if answer:
+        assert answers.regions(config, answer) == []
+
+
+def test_nested_choices_are_asked_for_by_their_paths() -> None:
+    """What stands in no tree is no answer: of a choice the name alone, and of a taxonomy."""
+    config = f'<View><Text name="t" value="$text"/>{NESTED.format("")}{TREE}</View>'.replace(
+        '<Taxonomy name="n"', '<Taxonomy name="tree"'
+    )
+    assert answers.answer_schema(config)["properties"]["n"]["enum"] == ["A", "A / b", "C"]
+    one, tree = answers.regions(config, {"n": "A / b", "tree": [["A", "B"]]})
+    made = [(part["from_name"], part["to_name"], part["type"]) for part in (tree, one)]
+    assert made == [("n", "t", "choices"), ("tree", "t", "taxonomy")]
+    assert (tree["value"], one["value"]) == ({"choices": [["A", "b"]]}, {"taxonomy": [["A", "B"]]})
+    for wrong in ({"n": "b"}, {"n": ["A", "b"]}, {"tree": [["B"]]}, {"tree": [["A", "C"]]}):
+        with pytest.raises(answers.InvalidAnswer):
+            answers.regions(config, wrong)
+
+
+def test_a_preference_is_about_itself() -> None:
+    """As Label Studio stores it."""
+    config = (
+        '<View><Text name="x" value="$x"/><Text name="y" value="$y"/>'
+        '<Pairwise name="better" toName="x,y"/></View>'
+    )
+    [made] = answers.regions(config, {"better": "left"})
+    assert {**made, "id": ""} == {
+        "id": "",
+        "from_name": "better",
+        "to_name": "better",
+        "type": "pairwise",
+        "value": {"selected": "left"},
+    }
+    assert answers.answer_of(config, [made]) == {"better": "left"}
+
+
+def test_controls_about_single_regions_are_not_asked_for() -> None:
+    config = SPANS.replace('name="tone"', 'name="tone" perRegion="true"')
+    assert list(answers.answer_schema(config)["properties"]) == ["ner", "stars", "why"]
+    [made] = answers.regions(config, {"tone": ["a"], "stars": 4})
+    assert made["from_name"] == "stars"
+
+
+def span(start: Any, end: Any, text: str | None = None) -> dict[str, Any]:
+    said = {} if text is None else {"text": text}
+    return {"start": start, "end": end, "labels": ["PER"], **said}
+
+
+PLACES = [
+    # As it was told, with and without a text.
+    ([span(0, 3, "Ada"), span(4, 7)], [(0, 3), (4, 7)]),
+    # Elsewhere, the nearest, each place once while there are more.
+    ([span(9, 12, "Bob")], [(8, 11)]),
+    ([span(1, 4, "Ada"), span(1, 4, "Ada"), span(1, 4, "Ada")], [(0, 3), (12, 15), (0, 3)]),
+    ([span(11, 14, "Ada")], [(12, 15)]),
+    ([span(13, 99, "Ada")], [(12, 15)]),
+    ([span(3, 0, "met")], [(4, 7)]),
+    ([span(0.0, 3.0)], [(0, 3)]),
+]
+
+
+@pytest.mark.parametrize(("said", "expected"), PLACES)
+def test_spans_are_where_their_text_is(said: Any, expected: Any) -> None:
+    data = {"text": "Ada met Bob Ada."}
+    found = answers.regions(SPANS, spans.placed(SPANS, {"ner": said}, data))
+    assert [(part["value"]["start"], part["value"]["end"]) for part in found] == expected
+
+
+@pytest.mark.parametrize(
+    "said", [span(0, 17), span(3, 3), span(3, 0), span(0, 3, "Eve"), span(0.5, 3), span(20, 23)]
+)
+def test_spans_that_are_nowhere_are_no_answer(said: Any) -> None:
+    with pytest.raises(answers.InvalidAnswer, match=r"ner\.1: "):
+        spans.placed(SPANS, {"ner": [span(0, 3), said]}, {"text": "Ada met Bob Ada."})
+
+
+@pytest.mark.parametrize("data", [{}, {"text": 5}, {"text": None}])
+def test_spans_of_a_text_that_is_not_there_stay(data: Any) -> None:
+    odd = {"ner": [span(0, 99), 5, {"start": "x"}, {"start": True}], "stars": 4}
+    assert spans.placed(SPANS, odd, data) == odd
+    there = {"ner": [5, {"start": "x"}], "stars": 4}
+    assert spans.placed(SPANS, there, {"text": "Ada"}) == there
+    elsewhere = SPANS.replace("<Text ", '<Text valueType="url" ')
+    assert spans.placed(elsewhere, odd, {"text": "Ada"}) == odd
 
 
 def test_a_config_without_controls_is_refused() -> None:
@@ -186,10 +330,10 @@ RESULTS = st.lists(
 
 @given(RESULTS, RESULTS)
 def test_agreement_is_symmetric_and_whole_on_itself(one: list[Any], two: list[Any]) -> None:
-    found = agreement.agreement(one, two)
+    found = agreement(one, two)
     assert 0 <= found <= 1
-    assert found == agreement.agreement(two, one)
-    assert agreement.agreement(one, json.loads(json.dumps(one))[::-1]) == 1.0
+    assert found == agreement(two, one)
+    assert agreement(one, json.loads(json.dumps(one))[::-1]) == 1.0
 
 
 SPAN = {"start": 0, "end": 5, "labels": ["A"]}
@@ -235,12 +379,92 @@ def test_what_pages_store_beside_is_no_disagreement(
     kind: str, said: dict[str, Any], stored: dict[str, Any]
 ) -> None:
     one, two = ({"from_name": "n", "type": kind, "value": value} for value in (said, stored))
-    assert agreement.agreement([one], [two]) == 1.0
+    assert agreement([one], [two]) == 1.0
     other = {**two, "value": {**stored, "labels": ["B"], "text": "bye", "start": 1}}
-    assert agreement.agreement([one], [other]) == 0.0
+    assert agreement([one], [other]) == 0.0
 
 
 def test_what_does_not_count_in_a_comparison() -> None:
     one = {"from_name": "n", "type": "labels", "value": {"start": 1, "end": 2.0, "labels": ["A"]}}
     two = {**one, "id": "x", "value": {**one["value"], "end": 2, "text": "b"}}  # type: ignore[dict-item]
-    assert agreement.agreement([one], [two]) == 1.0
+    assert agreement([one], [two]) == 1.0
+
+
+CONTROLS = """<View><Text name="t" value="$text"/>
+<Choices name="one" toName="t"><Choice value="Good" alias="g"/><Choice value="Bad" alias="b"/>
+</Choices>
+<Choices name="many" toName="t" choice="multiple"><Choice value="Good" alias="g"/>
+<Choice value="Bad" alias="b"/></Choices>
+<Taxonomy name="tree" toName="t"><Choice value="A" alias="a"><Choice value="B" alias="b"/></Choice>
+</Taxonomy>
+<Number name="number" toName="t"/><Rating name="stars" toName="t"/>
+<TextArea name="text" toName="t"/>
+<Labels name="spans" toName="t"><Label value="Person" alias="PER"/><Label value="City"/></Labels>
+</View>
+"""
+
+
+def answered(name: str, *values: Any) -> list[Any]:
+    """A region of the control for each value."""
+    kinds = {"one": "choices", "many": "choices", "tree": "taxonomy", "stars": "rating"}
+    kind = kinds.get(name, {"text": "textarea", "spans": "labels"}.get(name, name))
+    key = "text" if name == "text" else kind
+    made = [one if name == "spans" else {key: one} for one in values]
+    return [{"from_name": name, "to_name": "t", "type": kind, "value": value} for value in made]
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "expected"),
+    [
+        (answered("one", ["g"]), answered("one", ["Good"]), 1.0),
+        (answered("one", ["g"]), answered("one", "Good"), 1.0),
+        (answered("one", ["g"]), answered("one", ["Bad"]), 0.0),
+        # Of several where one is asked for the first counts.
+        (answered("one", ["g", "b"]), answered("one", ["Good"]), 1.0),
+        (answered("many", ["g", "Bad"]), answered("many", ["b", "g"]), 1.0),
+        (answered("many", ["g"], ["b"]), answered("many", ["Bad", "Good"]), 1.0),
+        (answered("many", ["g", "g"]), answered("many", ["g"]), 1.0),
+        (answered("many", ["g", "b"]), answered("many", ["g"]), 0.0),
+        (answered("many", []), [], 1.0),
+        (answered("tree", [["A", "B"], ["A"]]), answered("tree", [["a"], ["a", "b"]]), 1.0),
+        (answered("tree", [["A", "b"]]), answered("tree", [["a", "B"]]), 1.0),
+        (answered("tree", [["A", "new"]]), answered("tree", [["a", "new"]]), 1.0),
+        (answered("tree", [["A", "B"]]), answered("tree", [["B", "A"]]), 0.0),
+        (answered("number", 3), answered("number", "3.0"), 1.0),
+        (answered("number", 0.1 + 0.2), answered("number", 0.3), 1.0),
+        (answered("number", 1e-8), answered("number", 2e-8), 0.0),
+        (answered("stars", 4), answered("stars", "4"), 1.0),
+        (answered("text", "hi"), answered("text", ["hi"]), 1.0),
+        (answered("text", "a\nb"), answered("text", ["a", "b"]), 1.0),
+        (answered("text", ["a"], ["b"]), answered("text", ["a", "b"]), 1.0),
+        (answered("text", ["a", "b"]), answered("text", ["b", "a"]), 0.0),
+        (answered("text", [""]), [], 0.0),
+        (
+            answered("spans", {"start": 0, "end": 3, "labels": ["Person"]}),
+            answered("spans", {"start": 0, "end": 3, "labels": ["PER"], "text": "Ada"}),
+            1.0,
+        ),
+        (
+            answered("spans", {"start": 0, "end": 3, "labels": ["Person"]}),
+            answered("spans", {"start": 0, "end": 4, "labels": ["Person"]}),
+            0.0,
+        ),
+        (answered("one", ["g"]) + answered("stars", 3), answered("one", ["Good"]), 2 / 3),
+    ],
+)
+def test_what_evaluations_count_as_equal_agrees(
+    one: list[Any], two: list[Any], expected: float
+) -> None:
+    compare = Comparison(read_config(CONTROLS)).agreement
+    assert compare(one, two) == compare(two, one) == expected
+
+
+def test_regions_of_other_pages_and_an_order_are_not_the_same() -> None:
+    first = {"from_name": "n", "type": "labels", "value": {"x": 1, "labels": ["A"]}}
+    assert agreement([first], [{**first, "item_index": 0}]) == 1.0
+    assert agreement([first], [{**first, "item_index": 1}]) == 0.0
+    ranked = [
+        {"from_name": "r", "type": "ranker", "value": {"ranker": order}}
+        for order in (["a", "b"], ["b", "a"])
+    ]
+    assert agreement(ranked[:1], ranked[1:]) == 0.0

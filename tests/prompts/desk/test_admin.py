@@ -150,6 +150,12 @@ def test_the_state_is_what_the_page_draws(ada: Caller, run: ModelRun) -> None:
     }
 
 
+def test_deleted_tasks_are_none_to_retry(ada: Caller, run: ModelRun) -> None:
+    runs.cancel(run.pk)
+    ada.client.delete(f"/api/tasks/{run.failures.get().task_id}/")
+    assert desk_of(ada).get(f"{RUNS}{run.pk}/progress/").json()["unpredicted"] == 1
+
+
 def test_members_cancel_and_retry(
     mia: Caller, rita: Caller, olga: Caller, run: ModelRun, django_assert_num_queries: Any
 ) -> None:

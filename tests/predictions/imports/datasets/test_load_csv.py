@@ -1,5 +1,7 @@
 """`manage.py load csv`: classes of images or texts."""
 
+import csv
+import io
 from pathlib import Path
 
 import pytest
@@ -158,3 +160,29 @@ def test_options_of_other_formats_are_refused(ada: Caller, tmp_path: Path) -> No
         "Nothing is stored.",
     ]
     assert not Project.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "header", ['text,label,"a;b;c;d"', '"a;b\n;c;""d",text,label', '"a;b;c;d"\ttext\tlabel']
+)
+def test_names_of_columns_may_hold_other_separators(
+    ada: Caller, tmp_path: Path, header: str
+) -> None:
+    separator = "\t" if "\t" in header else ","
+    row = {"text": "x, y", "label": "cat"}
+    (names,) = csv.reader(io.StringIO(header), delimiter=separator)
+    line = separator.join(f'"{row.get(name, "1;2")}"' for name in names)
+    load(
+        "csv", "--ground-truth", write(tmp_path / "truth.csv", f"{header}\n{line}\n"), "-P", "Files"
+    )
+    (other,) = set(names) - row.keys()
+    expected = {"text": "x, y", other: "1;2"}
+    assert [data for data, _ in tasks()] == [expected]
+    # Written again, it is read again.
+    project_id = Project.objects.get().pk
+    wanted = f"?project={project_id}&format=labels-csv&ground_truth=true"
+    written = ada.client.get(f"/api/predictions/export{wanted}")
+    again = tmp_path / "again.csv"
+    again.write_bytes(b"".join(written))
+    load("csv", "--ground-truth", again, "-P", "Again")
+    assert [data for data, _ in tasks()] == [expected] * 2

@@ -1,0 +1,272 @@
+"""A model's answer: the schema that it is asked to fit, and the regions that it means.
+
+Pure: no Django, no network. `label_studio_sdk` derives the JSON schema of an answer and turns an
+answer into regions; it takes a second to import and is loaded by the first config only.
+"""
+
+import copy
+import json
+import re
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from predictions.regions.config import KEPT_BYTES, PATH_SEPARATOR, Config, Control, read_config
+from predictions.regions.labelling import interface, problems
+from predictions.regions.lists import Region
+from predictions_api.http.storable import Refused
+from predictions_api.operations.caches import kept_by_text
+
+if TYPE_CHECKING:
+    import jsonschema
+
+FENCE = re.compile(r"\A\s*```(?:json)?\s*(.*?)\s*```\s*\Z", re.DOTALL)
+# Controls that hold one value for the whole task.
+SINGLE = "Choices"
+SCALARS = frozenset({"string", "number", "integer", "boolean"})
+
+
+class InvalidAnswer(ValueError):
+    """The model's answer is not one the labelling config allows; the text says why."""
+
+
+@kept_by_text(KEPT_BYTES)
+def answer_schema(label_config: str) -> dict[str, Any]:
+    """The JSON schema of an answer: one key for each control. Refused for a config without one.
+
+    The library's own schema, mended where its regions and it disagree: a control that draws
+    regions takes a list of them, percentages reach from 0 to 100, and a whole number is a number
+    (`oneOf` integer and number refuses it). Nested choices are asked for by their paths. Controls
+    about single regions are left out: an answer cannot say which region it is about.
+    """
+    schema: dict[str, Any] = copy.deepcopy(interface(label_config).to_json_schema())
+    asked, config = schema["properties"], read_config(label_config)
+    for name in [one.name for one in config.controls if one.is_per_region]:
+        asked.pop(name, None)
+    if not asked:
+        raise Refused("The labelling config has no control for a prompt to fill.")
+    for name, control in asked.items():
+        _mend(control)
+        tag, known = interface(label_config).get_control(name), config.control(name)
+        is_drawn = tag.tag.lower().endswith("labels") or (known and known.tag.place)
+        if control.get("type") == "object" and is_drawn:
+            asked[name] = {"type": "array", "items": control}
+        if known is not None and _is_tree(known):
+            (control if control["type"] == "string" else control["items"])["enum"] = list(
+                _paths(known)
+            )
+    return schema
+
+
+def _is_tree(control: Control) -> bool:
+    """Whether it stores each of its choices as a path."""
+    return control.tag.tag == "Choices" and control.is_nested and not control.is_dynamic
+
+
+def _paths(control: Control) -> dict[str, tuple[str, ...]]:
+    """The paths of nested choices by the name that a model is asked for: `A / B`."""
+    stored = (name for name, _ in control.labels)
+    return dict(zip(stored, control.paths, strict=True))
+
+
+def _mend(node: Any) -> None:
+    if isinstance(node, dict):
+        if "oneOf" in node:
+            node["anyOf"] = node.pop("oneOf")
+        if (node.get("minimum"), node.get("maximum")) == (1, 99):
+            node["minimum"], node["maximum"] = 0, 100
+        for inner in node.values():
+            _mend(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            _mend(inner)
+
+
+@kept_by_text(KEPT_BYTES)
+def _validator(label_config: str) -> "jsonschema.Draft202012Validator":
+    import jsonschema
+
+    return jsonschema.Draft202012Validator(answer_schema(label_config))
+
+
+def parse_answer(text: str) -> dict[str, Any]:
+    """The JSON object in a model's answer, with or without a code fence. InvalidAnswer if none.
+
+    >>> parse_answer('```json\\n{"sentiment": "pos"}\\n```')
+    {'sentiment': 'pos'}
+    """
+    fenced = FENCE.match(text)
+    try:
+        answer = json.loads(fenced[1] if fenced else text)
+    except (ValueError, RecursionError):
+        raise InvalidAnswer(f"The answer is not JSON: {text[:200]!r}") from None
+    if not isinstance(answer, dict):
+        raise InvalidAnswer(f"The answer is not a JSON object: {text[:200]!r}")
+    return answer
+
+
+def filled(label_config: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+    """What an answer says of the config's controls; keys that name none, and nulls, are left out.
+
+    A list of one where one value is asked for is that value, and one text where a list of texts is
+    asked for is a list of it. InvalidAnswer for an answer that fills no control at all.
+    """
+    controls = answer_schema(label_config)["properties"]
+    known = {
+        name: _as_asked(controls[name], value)
+        for name, value in answer.items()
+        if name in controls and value is not None
+    }
+    if not known:
+        raise InvalidAnswer(f"The answer names none of the controls: {', '.join(controls)}.")
+    return known
+
+
+def _as_asked(control: Mapping[str, Any], value: Any) -> Any:
+    """The value, if need be taken out of a list, or put into one, as the control's schema asks."""
+    kind = control.get("type")
+    if kind in SCALARS and isinstance(value, list) and len(value) == 1:
+        return value[0]
+    if kind == "array" and isinstance(value, str) and control["items"].get("type") == "string":
+        return [value]
+    return value
+
+
+def regions(label_config: str, answer: Mapping[str, Any]) -> list[Region]:
+    """The regions an answer means, as `filled` reads it.
+
+    InvalidAnswer, naming the control, for what the labelling config does not allow, and for an
+    answer that fills no control at all.
+    """
+    known = filled(label_config, answer)
+    for error in _validator(label_config).iter_errors(known):
+        where = ".".join(str(step) for step in error.absolute_path) or "answer"
+        raise InvalidAnswer(f"{where}: {error.message[:500]}")
+    config = read_config(label_config)
+    _check_trees(config, known)
+    ours = {name for name in known if _is_ours(config.control(name))}
+    others = {name: value for name, value in known.items() if name not in ours}
+    try:
+        made = [_region(made) for made in interface(label_config).create_regions(others)]
+    except Exception as error:  # the library raises bare exceptions of many kinds
+        raise InvalidAnswer(str(error)[:500]) from None
+    checked = checked_regions(label_config, made)
+    return [*checked, *(one for name in ours for one in _ours(config, name, known[name]))]
+
+
+def _check_trees(config: Config, known: Mapping[str, Any]) -> None:
+    """InvalidAnswer for a path that is none of a Taxonomy: its schema knows the names alone."""
+    for name, paths in known.items():
+        control = config.control(name)
+        if control is None or control.tag.tag != "Taxonomy" or control.is_dynamic:
+            continue
+        there = set(control.paths)
+        for path in paths:
+            if there and tuple(path) not in there:
+                raise InvalidAnswer(f"{name}: no path of the tree is {PATH_SEPARATOR.join(path)}.")
+
+
+def _is_ours(control: Control | None) -> bool:
+    """Whether the library makes no regions of its answers, or none that it takes itself."""
+    return control is not None and (_is_tree(control) or control.tag.tag == "Pairwise")
+
+
+def _ours(config: Config, name: str, answer: Any) -> Iterator[Region]:
+    """The region of nested choices, by their paths, or of a preference, which is about itself."""
+    control = config.control(name)
+    assert control is not None
+    is_tree = _is_tree(control)
+    named = answer if isinstance(answer, list) else [answer]
+    if not named:
+        return
+    yield {
+        "id": str(uuid.uuid4()),
+        "from_name": name,
+        "to_name": control.to_names[0] if is_tree else name,
+        "type": control.tag.result_type,
+        "value": {"choices": [list(_paths(control)[one]) for one in named]}
+        if is_tree
+        else {"selected": answer},
+    }
+
+
+def _region(made: Any) -> Region:
+    """A region of the library's; its own way to say it warns of pydantic's next version."""
+    return {
+        "id": made.id,
+        "from_name": made.from_tag.name,
+        "to_name": made.to_tag.name,
+        "type": made.from_tag.tag.lower(),
+        "value": made.value.model_dump(exclude_none=True),
+    }
+
+
+def checked_regions(label_config: str, result: list[Region]) -> list[Region]:
+    """The regions as given. InvalidAnswer for what the labelling config does not allow."""
+    if found := problems(label_config, result, None):
+        raise InvalidAnswer("; ".join(found)[:500])
+    return result
+
+
+def single_choice(label_config: str) -> str | None:
+    """The name of the only control, if it is a Choices control that takes one choice."""
+    controls = list(interface(label_config).controls)
+    if len(controls) == 1 and controls[0].tag == SINGLE and not controls[0].is_multiple_choice:
+        return str(controls[0].name)
+    return None
+
+
+def answer_of(label_config: str, result: Sequence[Region]) -> dict[str, Any]:
+    """The answer a model would have given for regions that a person made; {} where none fits. A
+    control that takes a list and has no region is an empty one.
+    """
+    controls = answer_schema(label_config)["properties"]
+    answer: dict[str, Any] = {}
+    for name, asked in controls.items():
+        mine = [region for region in result if region.get("from_name") == name]
+        if mine:
+            answer[name] = _answer_of(label_config, name, mine)
+        elif asked.get("type") == "array" and "minItems" not in asked:
+            answer[name] = []
+    return answer
+
+
+def _answer_of(label_config: str, name: str, mine: list[Region]) -> Any:
+    control = read_config(label_config).control(name)
+    if control is not None and _is_tree(control):
+        return _named(control, mine)
+    value = interface(label_config).get_control(name).get_labels([_plain(one) for one in mine])
+    schema = answer_schema(label_config)["properties"][name]
+    wants_list = schema.get("type") == "array"
+    # The library takes a list of one apart, be it of a label or of a path in a tree.
+    is_one = not isinstance(value, list) or (
+        schema.get("items", {}).get("type") == "array"
+        and not all(isinstance(one, list) for one in value)
+    )
+    return [value] if wants_list and is_one else value
+
+
+def _plain(region: Region) -> Region:
+    """A region of a page or a dialogue whose place is in numbers, as a model is asked for it: pages
+    of Label Studio store them as texts, and beside paths to places in a page.
+    """
+    value = region.get("value")
+    start = value.get("start") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(start, str):
+        return region
+    offsets = value.get("globalOffsets")
+    if start.isdecimal() and str(value.get("end")).isdecimal():
+        value = {**value, "start": int(start), "end": int(value["end"])}
+    elif isinstance(offsets, dict):
+        left_out = {"globalOffsets", "startOffset", "endOffset"}
+        value = {key: part for key, part in value.items() if key not in left_out} | offsets
+    return {**region, "value": value}
+
+
+def _named(control: Control, mine: Sequence[Region]) -> Any:
+    """Nested choices by the names of their paths, as stored; one unless it takes several."""
+    stored = {shown: name for name, shown in control.labels}
+    paths = [path for region in mine for path in region.get("value", {}).get("choices", [])]
+    names = [PATH_SEPARATOR.join(path) if isinstance(path, list) else path for path in paths]
+    known = [stored.get(name, name) for name in names]
+    return known if control.is_multiple or not known else known[0]
