@@ -122,10 +122,9 @@ class AnnotationListParameters(Parameters):
     """How a task's annotations are ordered."""
 
     ordering = OrderParameter(
-        ("id", "created_at", "updated_at", "completed_by", "lead_time", "ground_truth",
-         "was_cancelled"),
+        ("id", "created_at", "updated_at", "completed_by", "lead_time", "ground_truth"),
         help_text="Order; by id unless given.",
-    )  # fmt: skip
+    )
 
 
 class StorageListParameters(Parameters):

@@ -180,7 +180,8 @@ class TaskAnnotationViewSet(Rows):
     def list(self, request: Request, **kwargs: Any) -> HttpResponse:
         task = tasks.existing_task(self.row_id("task_pk"), self.access())
         asked = AnnotationListParameters.read(request.query_params)
-        found = annotations_of_tasks([task["id"]])
+        # As Label Studio: those that were cancelled are on the task's own document alone.
+        found = [one for one in annotations_of_tasks([task["id"]]) if not one["was_cancelled"]]
         return json_response(ordered_documents(found, asked["ordering"]))
 
     @docs.ANNOTATION_CREATE

@@ -104,6 +104,7 @@ TASK_DELETE = extend_schema(
 ANNOTATION_LIST = extend_schema(
     operation_id="list_annotations",
     summary="List a task's annotations",
+    description="Those that were cancelled are not among them, but among the task's own.",
     parameters=[AnnotationListParameters],
     responses={200: AnnotationSerializer(many=True), **error_responses()},
 )

@@ -250,6 +250,17 @@ def test_lists_in_the_order_that_is_asked_for(
     assert_invalid(refused, {"ordering": [choices]})
 
 
+def test_lists_none_that_was_cancelled(
+    ada: Caller, task: int, url: str, make_annotation: Make
+) -> None:
+    made = make_annotation(ada, task)
+    skipped = make_annotation(ada, task, was_cancelled=True)
+
+    assert ada.client.get(url).json() == [made]
+    assert ada.client.get(f"/api/tasks/{task}/").json()["annotations"] == [made, skipped]
+    assert ada.client.get(f"/api/annotations/{skipped['id']}/").json() == skipped
+
+
 def test_stays_on_its_task(
     ada: Caller, project: Project, task: int, make_task: MakeTask, make_annotation: Make
 ) -> None:

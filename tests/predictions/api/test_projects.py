@@ -313,22 +313,24 @@ def test_finds_orders_and_pins_projects(
     assert listed("ordering=-created_at") == listed("ordering=-id") == ([old, trucks, cars], 3)
 
 
+REFUSED: list[tuple[str, Any]] = [
+    ("ordering=color", {"ordering": [INVALID_CHOICE]}),
+    ("state=done", {"state": ["Projects have no states here."]}),
+    ("workspaces=1", {"workspaces": ["A key is for one workspace: its projects are listed."]}),
+    ("source_interface_id=3.0", {"source_interface_id": ["Projects have no interfaces here."]}),
+]
+
+
 @pytest.mark.parametrize(
-    ("query", "errors"),
+    ("url", "query", "errors"),
     [
-        ("filter=pinned", {"filter": [INVALID_CHOICE]}),
-        ("ordering=color", {"ordering": [INVALID_CHOICE]}),
-        ("state=done", {"state": ["Projects have no states here."]}),
-        ("workspaces=1", {"workspaces": ["A key is for one workspace: its projects are listed."]}),
-        ("source_interface_id=3.0", {"source_interface_id": ["Projects have no interfaces here."]}),
+        (URL, "filter=pinned", {"filter": [INVALID_CHOICE]}),
+        *((url, *one) for url in (URL, "/api/prompts/compatible-projects") for one in REFUSED),
     ],
 )
-@pytest.mark.parametrize("url", [URL, "/api/prompts/compatible-projects"])
 def test_what_projects_cannot_be_chosen_by_is_refused(
     ada: Caller, project: Project, url: str, query: str, errors: Any
 ) -> None:
-    if url != URL and "filter" in errors:
-        pytest.skip("Label Studio's compatible projects have no such parameter.")
     assert_invalid(ada.client.get(f"{url}?{query}"), errors)
 
 
