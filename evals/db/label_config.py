@@ -9,7 +9,7 @@ from evals.engine.kinds.kind import Kind
 from evals.engine.kinds.table import ASKED, KINDS, asked_kind, tags_of
 from evals.engine.reading import MASKED_SHAPES, ObjectOf, Reading
 from predictions.models import Project
-from predictions.regions.config import Config, Control, aliases_of, label_sources, read_config
+from predictions.regions.config import Config, Control, aliases_among, label_sources, read_config
 
 NO_TASK_TYPE = (
     "Nothing in the labelling config can be evaluated. It needs "
@@ -146,10 +146,10 @@ def _reading(
     places = {one.tag.place for one in controls}
     has_matched = not controls or bool(places & kind.shapes) or not kind.shapes
     objects = _objects(config, controls)
-    aliases = aliases_of(sources.values())
+    aliases = aliases_among(config, controls)
     points = _keypoints(config, controls) if kind.has_keypoints else {}
     shown = {name: stored for stored, name in points.items() if name not in points}
-    label_map = _by_stored_names(labels["label_map"], shown | aliases)
+    label_map = _by_stored_names(labels["label_map"], {**shown, **aliases.shared})
     return Reading(
         shapes=kind.shapes if has_matched else MASKED_SHAPES,
         controls=tuple(one.name for one in controls),
@@ -163,7 +163,8 @@ def _reading(
         unlabelled=frozenset(
             one.name for one in controls if one.tag.place and not label_sources(config, one)
         ),
-        aliases=aliases,
+        aliases=aliases.shared,
+        own_aliases=aliases.own,
         label_map=label_map,
         is_closed=labels["is_closed"],
         is_tree=kind.is_tree,

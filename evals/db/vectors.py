@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from django.db import connection, transaction
 
 from evals.models import ModelEval
 from predictions.db.places import slot_of_task
 from predictions.regions.geometry import Floats
+from predictions_api.http.storable import float_value
 from predictions_api.postgres.copying import copy
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import execute, fetch_all, of_slot, server_cursor
@@ -37,7 +37,7 @@ def embeddings(task_ids: Sequence[int]) -> Iterator[tuple[int, Any]]:
         slot = slot_of_task(task_ids[0]) if task_ids else None
         cursor.execute(*of_slot(EMBEDDINGS_SQL, {"tasks": list(task_ids)}, slot))
         for place, stored in cursor:
-            yield place, orjson.loads(stored) if isinstance(stored, str) else stored
+            yield place, float_value(stored) if isinstance(stored, str) else stored
 
 
 # A range of the primary key.

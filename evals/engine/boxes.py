@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, overload
 
 import msgspec
-import orjson
 
 from evals.engine.reading import Place
 from predictions.regions.geometry import FARTHEST_PCT, Size
+from predictions_api.http.storable import float_value
 
 Region = Mapping[str, Any]
 Regions = Sequence[Region]
@@ -101,7 +101,7 @@ class RegionText(Regions):
     def regions(self) -> list[dict[str, Any]]:
         """The regions in stored order."""
         if self._regions is None:
-            parsed = orjson.loads(self.text)
+            parsed = float_value(self.text)
             listed = parsed if isinstance(parsed, list) else []
             self._regions = [region for region in listed if isinstance(region, dict)]
         return self._regions

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from predictions.regions.config import renamed
-from predictions.regions.labels import PassedOver, Reason
+from predictions.regions.controls import CLASS_KEYS
+from predictions.regions.labels import PassedOver, Reason, label_names
 
 Region = Mapping[str, Any]
 
@@ -78,6 +79,9 @@ class Reading:
     unlabelled: frozenset[str] = frozenset()
     #: Labels by the name that is shown, where another one is stored.
     aliases: Mapping[str, str] = field(default_factory=dict)
+    #: By control, those that mean something else in its regions than in those of the others: that
+    #: are stored by another control, or are an alias there of another label.
+    own_aliases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     #: Labels by what they are called instead, on both sides; None for those that are not read.
     label_map: Mapping[str, str | None] = field(default_factory=dict)
     #: Whether labels are paths in a tree: what a node is called instead, all below it is, too.
@@ -157,6 +161,19 @@ class Reading:
             return self.label_map[name]
         stored = renamed(name, self.aliases, is_tree=self.is_tree) or name
         return renamed(stored, self.label_map, is_tree=self.is_tree)
+
+    def restated(self, region: Region) -> Region:
+        """A region with its labels as they are stored, where `own_aliases` names its control."""
+        aliases = self.own_aliases.get(self._known(str(region.get("from_name"))) or "")
+        value = region.get("value")
+        if not aliases or not isinstance(value, Mapping):
+            return region
+        stored = {
+            key: [renamed(name, aliases, is_tree=self.is_tree) or name for name in names]
+            for key in CLASS_KEYS & value.keys()
+            if (names := label_names(value[key]))
+        }
+        return {**region, "value": {**value, **stored}}
 
     def class_of(self, name: str, index: Mapping[str, int], unknown: set[str]) -> int | None:
         """The class of a label; None for one that is not among them, whose name goes to `unknown`.
@@ -254,6 +271,9 @@ class Reading:
     def document(self) -> dict[str, Any]:
         """As JSON values, for `reading_of`."""
         document = asdict(self)
+        # Most have none, and workers of an earlier version know none.
+        if not self.own_aliases:
+            del document["own_aliases"]
         return {
             name: sorted(value) if isinstance(value, frozenset) else value
             for name, value in document.items()

@@ -10,6 +10,7 @@ from evals.db.writes import NewPanel
 from evals.documents.document import OpenDocument
 from evals.documents.names import panel_task_type
 from evals.documents.scores import Number
+from evals.engine.events import class_counts
 from evals.engine.metrics import class_rows
 from evals.engine.precision.tables import ClassPrecision
 from evals.models import ModelEval, Split
@@ -63,15 +64,21 @@ def derive(imported: Imported) -> Iterator[NewPanel]:
     """A table for each split, made of the file's map-results and sweep; none where it has neither.
 
     Their numbers stay what they are. Precision, recall and F1 of a class that the sweep of the
-    split lacks are 0, as those of a class without objects; all is null where there is no sweep of
-    the split, and average precision where map-results lack the class.
+    split lacks are 0 where it has no objects there; all is null where it has some, or where there
+    is no sweep of the split, and average precision where map-results lack the class.
     """
     metrics = imported.keys.get("mapResults") or {}
     sweep = imported.keys.get("confidenceSweep") or {}
     if metrics or sweep:
         for split in Split:
+            has_objects = _has_objects(imported, split)
             rows = [
-                _imported(_class(metrics, split, name), _curve(sweep, split, name), name, n)
+                _imported(
+                    _class(metrics, split, name),
+                    _curve(sweep, split, name, has_objects=has_objects[n]),
+                    name,
+                    n,
+                )
                 for n, name in enumerate(imported.classes)
             ]
             yield _table(metrics.get("taskType", "object-detection"), split, rows)
@@ -136,11 +143,22 @@ def _of_split(panel: Any, split: Split) -> dict[str, Any]:
     return of_split
 
 
-def _curve(sweep: Any, split: Split, name: str) -> dict[str, Any] | None:
-    """A class of the imported sweep; None where the sweep does not tell of the split's classes."""
+def _has_objects(imported: Imported, split: Split) -> list[bool]:
+    """Whether a report of the file has objects of each class in the split."""
+    counts = class_counts(imported.totals[split.value], n_classes=len(imported.classes))
+    objects: Any = counts.objects[list(imported.confidences)]
+    has_some: list[bool] = objects.any(axis=0).tolist()
+    return has_some
+
+
+def _curve(sweep: Any, split: Split, name: str, *, has_objects: bool) -> dict[str, Any] | None:
+    """A class of the imported sweep; None where the sweep does not tell of the split's classes, or
+    of this one, which has objects.
+    """
     if not _of_split(sweep, split).get("perClass"):
         return None
-    return _class(sweep, split, name)
+    curve = _class(sweep, split, name)
+    return None if has_objects and not curve else curve
 
 
 def _imported(

@@ -138,10 +138,13 @@ def _matching(
         fits &= np.array([one == wanted.cluster for one in block.clusters], dtype=np.bool_)
     if wanted.slice is not None:
         fits &= wanted.slice.has(block.slices)
+    label = wanted.label
     if erring is not None:
         fits &= np.isin(block.positions, erring)
-    elif wanted.cell is not None or wanted.label is not None:
-        fits &= _has_cell(cells.image, cells.actual, cells.predicted, wanted, n_images)
+        # The errors are of that class, at whatever confidence.
+        label = None
+    if wanted.cell is not None or label is not None:
+        fits &= _has_cell(cells, wanted.cell, label, n_images)
     keys = {
         None: np.zeros(n_images),
         "truePositives": counts.tp,
@@ -172,15 +175,18 @@ def _errors_of_class(cells: Cells, label: int, n_images: int) -> tuple[Any, Any]
 
 
 def _has_cell(
-    image: Ints, actual: Ints, predicted: Ints, wanted: Selection, n_images: int
+    cells: Cells, cell: tuple[int, int] | None, label: int | None, n_images: int
 ) -> Bools:
-    hit = np.ones(len(image), dtype=np.bool_)
-    if wanted.cell is not None:
-        hit &= (actual == wanted.cell[0]) & (predicted == wanted.cell[1])
-    has = np.zeros(n_images, dtype=np.bool_)
-    has[image[hit]] = True
-    if wanted.label is not None:
-        shows = np.zeros(n_images, dtype=np.bool_)
-        shows[image[(actual == wanted.label) | (predicted == wanted.label)]] = True
-        has &= shows
+    """Which images have this cell, and one of this class on either side: bool (n_images,)."""
+    has = np.ones(n_images, dtype=np.bool_)
+    if cell is not None:
+        has &= _shown(cells, (cells.actual == cell[0]) & (cells.predicted == cell[1]), n_images)
+    if label is not None:
+        has &= _shown(cells, (cells.actual == label) | (cells.predicted == label), n_images)
     return has
+
+
+def _shown(cells: Cells, which: Bools, n_images: int) -> Bools:
+    shows = np.zeros(n_images, dtype=np.bool_)
+    shows[cells.image[which]] = True
+    return shows

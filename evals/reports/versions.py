@@ -34,9 +34,10 @@ class Version:
 
 
 def versions(evaluation: ModelEval, most: int) -> list[Version]:
-    """It and the others of its project, kind and control, newest first. One statement.
+    """It and the others of its project, kind and control, newest first; one statement, or three.
 
-    Alone where its project is deleted.
+    Of more than `most` the newest so many, as many up to this one, and the accepted one. Alone
+    where its project is deleted.
     """
     if evaluation.project_id is None:
         return [_version(evaluation, evaluation)]
@@ -47,9 +48,13 @@ def versions(evaluation: ModelEval, most: int) -> list[Version]:
         control=evaluation.control,
         status=ModelEval.Status.DONE,
     ).order_by("-id")
-    found = list(rows.only(*COLUMNS)[:most])
-    if all(one.pk != evaluation.pk for one in found):
-        found.append(evaluation)
+    rows = rows.only(*COLUMNS)
+    found = list(rows[:most])
+    if len(found) == most:
+        # What it is read against by itself is among them, however long ago it was made.
+        older = [*rows.filter(pk__lte=evaluation.pk)[:most], *rows.filter(is_accepted=True)]
+        by_id = {one.pk: one for one in (*found, *older)}
+        found = [by_id[pk] for pk in sorted(by_id, reverse=True)]
     return [_version(one, evaluation) for one in found]
 
 

@@ -28,8 +28,8 @@ SCORES = {"precision": "precision", "recall": "recall", "f1": "F1"}
 TRUTHS = ("newestGroundTruthAt", "groundTruths", "groundTruthDigest")  # of a header's snapshot
 #: What two evaluations must have in common to be compared.
 COMMON = (
-    "taskType", "control", "groundTruth", "matching", "iouThreshold", "iouInclusive", "tolerance",
-    "normalization", "keypointSigmas", "labelMap", "query", "askedClasses",
+    "project", "taskType", "control", "groundTruth", "matching", "iouThreshold", "iouInclusive",
+    "tolerance", "normalization", "keypointSigmas", "labelMap", "query", "askedClasses",
 )  # fmt: skip
 
 Report = dict[str, Any]
@@ -210,8 +210,8 @@ def judge(server: Server, options: argparse.Namespace) -> Report:
         was = quality(server, old, split)["value"]
         before = recalls(server, old, split, confidence)
     found = recalls(server, new, split, confidence)
-    compared = _compared(score.pop("value"), was, options.worse, is_high=score["higherIsBetter"])
-    report["metric"] = {**score, "limit": options.limit, **compared}
+    limits = {"limit": options.limit, "now": score.pop("value")}
+    report["metric"] = _judged({**score, **limits, "baseline": was, "allowedDrop": options.worse})
     report["classes"] = _classes(found, before, options)
     decisive = options.fail_if_significantly_worse
     if old is not None and decisive is not None:
@@ -231,17 +231,22 @@ def _classes(found: Recalls, before: Recalls, options: argparse.Namespace) -> li
         n_before, was = before.get(name, (0, None))
         is_few = (n_objects if name in found else n_before) < options.few_objects
         allowed = options.max_drop_recall_few if is_few else options.max_drop_recall
-        classes.append({"class": name, "objects": n_objects} | _compared(recall, was, allowed))
+        numbers = {"now": recall, "baseline": was, "allowedDrop": allowed}
+        classes.append(_judged({"class": name, "objects": n_objects, **numbers}))
     return classes
 
 
-def _compared(
-    now: float | None, was: float | None, allowed: float, *, is_high: bool = True
-) -> Report:
-    """The two numbers and whether the new one is worse by more than allowed, which needs both."""
-    drop = None if now is None or was is None else (was - now if is_high else now - was)
-    is_worse = drop is not None and drop > allowed + LEAST_DROP
-    return {"now": now, "baseline": was, "allowedDrop": allowed, "isWorse": is_worse}
+def _judged(one: Report) -> Report:
+    """The numbers, and whether the new one is worse than its limit or than the baseline's."""
+    return {**one, "isWorse": _is_beyond(one) or _has_fallen(one)}
+
+
+def _has_fallen(one: Report) -> bool:
+    """Whether a score is worse than the baseline's by more than allowed, which needs both."""
+    if one["now"] is None or one["baseline"] is None:
+        return False
+    sign = 1 if one.get("higherIsBetter", True) else -1
+    return bool(sign * (one["baseline"] - one["now"]) > one["allowedDrop"] + LEAST_DROP)
 
 
 def _reasons(report: Report) -> list[str]:
@@ -258,7 +263,7 @@ def _reasons(report: Report) -> list[str]:
         f"from {one['baseline']:.3f} to {one['now']:.3f}, "
         f"by more than {one['allowedDrop']:g}"
         for name, one in named
-        if one["isWorse"]
+        if _has_fallen(one)
     ]
     reasons += [
         f"{one['score']} fell by {-one['difference']:.3f} "
@@ -275,22 +280,17 @@ def rows_of(report: Report) -> list[tuple[str, str, str, str, str]]:
     shown = [(metric["name"], "", metric)]
     shown += [(f"recall of {one['class']}", str(one["objects"]), one) for one in report["classes"]]
     rows = [
-        (name, objects, _number(one["baseline"]), _number(one["now"]), _verdict(one))
+        (name, objects, _number(one["baseline"]), _number(one["now"]), "WORSE" * one["isWorse"])
         for name, objects, one in shown
     ]
     return rows + [
         (f"change of {c['score']}, p {c['pValue']:.4f}", "", "", f"{c['difference']:+.3f}",
-         "WORSE" if c["isWorse"] else "")
-        for c in report.get("changes", [])
+         "WORSE" * c["isWorse"]) for c in report.get("changes", [])
     ]  # fmt: skip
 
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
-
-
-def _verdict(one: Report) -> str:
-    return "WORSE" if one["isWorse"] or _is_beyond(one) else ""
 
 
 def _is_beyond(one: Report) -> bool:

@@ -201,6 +201,16 @@ WHERE task_id = ANY(%s) AND ground_truth AND NOT was_cancelled ORDER BY task_id,
 SPLITS_SQL = """
 SELECT t.id, t.meta->>'split' FROM predictions_task t WHERE t.id = ANY(%s) ORDER BY t.id
 """
+# One prediction alone, of this result and score. By the index on (task, id).
+SAME_PREDICTIONS_SQL = """
+SELECT p.task_id FROM predictions_prediction p
+JOIN unnest(%(tasks)s::bigint[], %(results)s::text[], %(scores)s::float8[])
+    AS k (task_id, result, score) ON p.task_id = k.task_id
+WHERE p.task_id = ANY(%(tasks)s) AND p.model_version = %(version)s
+GROUP BY p.task_id
+HAVING count(*) = 1
+   AND bool_and(p.score IS NOT DISTINCT FROM k.score AND p.result = k.result::jsonb)
+"""
 REPLACE_TRUTHS_SQL = """
 UPDATE predictions_annotation a SET result = k.result::jsonb, updated_at = now(),
     updated_by_id = %s
@@ -243,6 +253,18 @@ def splits_of_tasks(task_ids: Sequence[int]) -> dict[int, str | None]:
         for slot, ids in slots_of_tasks(task_ids)
         for row in fetch_all(SPLITS_SQL, [ids], slot=slot)
     }
+
+
+def same_predictions(project_id: int, version: str, rows: Sequence[PredictionRow]) -> set[int]:
+    """Of which of these rows' tasks the version has said the same already, and nothing else."""
+    params = {
+        "tasks": [row.task for row in rows],
+        "results": [row.result.decode() for row in rows],
+        "scores": [row.score for row in rows],
+        "version": version,
+    }
+    found = fetch_all(SAME_PREDICTIONS_SQL, params, slot=slots.of_project(project_id))
+    return {row[0] for row in found}
 
 
 def replace_truths(results: Mapping[int, bytes], *, project_id: int, user_id: int | None) -> None:

@@ -139,7 +139,8 @@ class ScoreFilter(NewestFilter):
     title = "score"
     parameter_name = "score"
     choices_offered = (
-        ("0..0.25", "below 0.25"),
+        # A score may be negative.
+        ("..0.25", "below 0.25"),
         ("0.25..0.5", "0.25 to 0.5"),
         ("0.5..0.75", "0.5 to 0.75"),
         ("0.75..", "0.75 and above"),

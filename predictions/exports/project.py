@@ -41,8 +41,8 @@ TYPES = {
 }
 CONTENT_TYPES = {
     "json": "application/json",
-    "csv": "text/csv",
-    "tsv": "text/tab-separated-values",
+    "csv": "text/csv; charset=utf-8",
+    "tsv": "text/tab-separated-values; charset=utf-8",
     "zip": "application/zip",
 }
 OF_MASKS = frozenset({"BRUSH_TO_PNG", "BRUSH_TO_NUMPY", "BRUSH_TO_COCO"})

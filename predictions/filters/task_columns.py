@@ -12,7 +12,6 @@ from typing import Any
 from predictions.filters import children, registered
 from predictions.filters.children import Children
 from predictions.filters.registered import Rows, Scope
-from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.http.parameters import moment_of
 from predictions_api.http.storable import Refused, encodes, finite_number
 
@@ -61,8 +60,11 @@ OPPOSITES = {
     "not_contains": "contains",
     "not_in_list": "in_list",
 }
-# A number in text, short enough for any numeric column.
-NUMBER_TEXT = r"^\s*[-+]?(\d{1,250}(\.\d{0,250})?|\.\d{1,250})([eE][-+]?\d{1,3})?\s*$"
+# A number in text, and of how many characters at most: short enough for `numeric`, and long enough
+# for each float64 written out.
+NUMBER_TEXT = r"^\s*[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?\s*$"
+MOST_NUMBER_TEXT = 1000
+WHOLE_TEXT = re.compile(r"\s*[-+]?[0-9]+\s*")
 # Postgres matches in time that grows with pattern and text alone, but for back references.
 MAX_PATTERN = 200
 MAX_MATCHED = 10_000
@@ -71,8 +73,11 @@ BACK_REFERENCE = re.compile(r"\\[1-9]")
 
 def _number(value: Any) -> float | int:
     number = finite_number(value)
-    if number is None or isinstance(value, bool) or abs(number) > MAX_BIGINT:
+    if number is None or isinstance(value, bool):
         raise Refused(f"{value!r:.100} is not a number.")
+    if isinstance(value, str) and WHOLE_TEXT.fullmatch(value):
+        # With all its digits.
+        return int(value)
     return value if isinstance(value, int) else number
 
 
@@ -262,9 +267,14 @@ def _in_json(name: str) -> tuple[str, str] | None:
 def _field_clause(field: tuple[str, str], operator: str, value: Any, kind: str) -> Clause:
     column, given = _field(*field, "->>")
     if kind == "Number" and operator not in {"empty", "contains", "not_contains", "regex"}:
-        number = f"(CASE WHEN {column} ~ %s THEN {column}::numeric END)"
+        stored, of_stored = _field(*field, "->")
+        number = (
+            f"(CASE jsonb_typeof({stored}) WHEN 'number' THEN {stored}::numeric WHEN 'string' THEN"
+            f" CASE WHEN length({column}) <= {MOST_NUMBER_TEXT} AND {column} ~ %s"
+            f" THEN {column}::numeric END END)"
+        )
         sql, params = _number_clause(number, operator, value)
-        return sql, [*given, NUMBER_TEXT, *given, *params]
+        return sql, [*of_stored, *of_stored, *given, *given, NUMBER_TEXT, *given, *params]
     if kind == "Boolean" and operator in {"equal", "not_equal"}:
         wanted = str(_flag(value)).lower()
         sql, params = _text_clause(f"lower({column})", operator, wanted)
@@ -309,6 +319,9 @@ def filter_clause(item: Any, scope: Scope) -> Clause:
             return _annotators_clause(operator, value)
         case "tags":
             return _tags_clause(operator, value)
+        case "score" if operator == "empty":
+            sql, params = _of_predictions(("q.score IS NOT NULL", []))
+            return f"{'NOT ' * _flag(value)}{sql}", params
         case "score":
             return _of_predictions(_number_clause("q.score", operator, value))
         case "ground_truth" if operator == "equal":

@@ -257,6 +257,34 @@ def _written(stored: str, shown: str) -> list[str]:
     return [shown, *map(PATH_SEPARATOR.join, product(*(dict.fromkeys(step) for step in steps)))]
 
 
+@dataclass(frozen=True, slots=True)
+class Aliases:
+    """Labels of some controls by the name that is shown, where another one is stored."""
+
+    shared: Mapping[str, str]
+    #: By control, those that mean something else in its regions than in those of the others: that
+    #: are stored by another control, or are an alias there of another label.
+    own: Mapping[str, Mapping[str, str]]
+
+    def stored(self, name: str, control: object) -> str:
+        """The stored name of a label that a region of the control of that name has."""
+        own = self.own.get(control, {}) if isinstance(control, str) else {}
+        return own.get(name) or self.shared.get(name, name)
+
+
+def aliases_among(config: Config, controls: Iterable[Control]) -> Aliases:
+    """Of the labels that regions of these controls have."""
+    sources = {one.name: label_sources(config, one) for one in controls}
+    shared = aliases_of({source.name: source for of in sources.values() for source in of}.values())
+    own: dict[str, dict[str, str]] = {}
+    for name, found in sources.items():
+        aliases = aliases_of(found)
+        if differing := {n: of for n, of in aliases.items() if shared.get(n, n) != of}:
+            # The label may stand in a region of its own.
+            own |= dict.fromkeys((name, *(source.name for source in found)), differing)
+    return Aliases(shared, own)
+
+
 def renamed(name: str, by: Mapping[str, str | None], *, is_tree: bool) -> str | None:
     """What `by` calls a name, or the name itself; in a tree the longest part of a path that it
     names is called so, and all below it, too.

@@ -77,6 +77,8 @@ TAGS = (
 BY_TAG: Mapping[str, ControlTag] = {one.tag: one for one in TAGS}
 BY_TYPE: Mapping[str, ControlTag] = {one.result_type: one for one in TAGS}
 
+#: Where a region's value may have names of classes.
+CLASS_KEYS = frozenset(one.value_key for one in TAGS if one.value_key and one.has_classes)
 #: Kinds of place that are shapes on an image.
 SHAPES = frozenset({"rectangle", "polygon", "brush", "bitmask", "ellipse", "keypoint", "vector"})
 #: Where a shape's value may have its labels, by the type of its region; the first is its own.

@@ -36,7 +36,7 @@ from predictions.regions.geometry import (
     rotated_corners,
 )
 from predictions_api import memory
-from predictions_api.http.storable import is_number, number_within
+from predictions_api.http.storable import finite_number, is_number, number_within
 
 #: Turns by less than this many degrees are none: at 10,000 pixels it is a sixth of one.
 LEAST_TURN_DEG = 1e-3
@@ -104,7 +104,8 @@ def is_upright(rotation: Any) -> bool:
     """Whether a box turned by so many degrees lies as if it were not turned at all."""
     if not rotation:
         return True
-    return is_number(rotation) and abs(math.remainder(rotation, 360)) < LEAST_TURN_DEG
+    turn = finite_number(rotation) if is_number(rotation) else None
+    return turn is not None and abs(math.remainder(turn, 360)) < LEAST_TURN_DEG
 
 
 def _rectangle(value: Mapping[str, Any], size: Size) -> Shape:
@@ -242,9 +243,10 @@ def _masked(rle: Rle) -> Shape:
 
 
 def _number(value: Any, name: str) -> float:
-    if not is_number(value) or not math.isfinite(value):
-        raise MissingCoordinate(f"{name} is {value!r}")
-    return float(value)
+    number = finite_number(value) if is_number(value) else None
+    if number is None:
+        raise MissingCoordinate(f"{name} is {value!r:.100}")
+    return number
 
 
 def _percent(value: Any, name: str) -> float:

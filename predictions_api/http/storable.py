@@ -5,6 +5,7 @@ value would break every later read around it.
 import json
 import math
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -133,6 +134,24 @@ def json_value(text: str | bytes) -> Any:
         return json.loads(content, parse_constant=_refused)
     except RecursionError:
         raise TooDeep("Nested too deeply.") from None
+
+
+def float_value(text: str | bytes) -> Any:
+    """The same with whole numbers beyond 64 bits as the nearest finite float64: for what computes
+    with them, or draws. ValueError for what is no JSON.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        # It refuses what no float64 holds.
+        return json.loads(text, parse_int=_near, parse_constant=_refused)
+
+
+def _near(digits: str) -> int | float:
+    number = float(digits)
+    if abs(number) < 2**63:
+        return int(digits)
+    return math.copysign(min(abs(number), sys.float_info.max), number)
 
 
 def _refused(constant: str) -> Any:

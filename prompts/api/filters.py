@@ -11,6 +11,7 @@ from predictions.models import Project
 from predictions.regions.config import Config, names_of, read_config
 from predictions_api.http.parameters import ordered
 from prompts.api.parameters import SubsetParameters
+from prompts.asking.agreement import Comparison
 from prompts.db import queries, subsets
 from prompts.db.subset_tasks import RUNS_OF_PROMPT, TASKS_OF_RUN, SubsetFilter
 from prompts.models import ModelRun
@@ -82,7 +83,7 @@ def subset_tasks(asked: Mapping[str, Any], *, project: Project, workspace_id: in
             params.append(asked[name])
     wanted = SubsetFilter(
         project_id=project_id,
-        config=config,
+        comparison=Comparison(config),
         runs=runs_sql,
         runs_params=params,
         tasks=_tasks(asked["project_subset"], project_id=project_id, run_id=asked["model_run"]),

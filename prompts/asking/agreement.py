@@ -9,12 +9,13 @@ of Label Studio stores beside what was marked, do not count.
 """
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from predictions.regions.config import Config, Control, aliases_of, label_sources, renamed
-from predictions.regions.controls import TAGS
+from predictions.regions.controls import CLASS_KEYS
 from predictions.regions.labels import label_names, read_number, read_text
 from predictions_api.http.storable import is_number
 
@@ -22,13 +23,12 @@ Region = dict[str, Any]
 
 #: What is the same where it is absent.
 DEFAULTS = {"rotation": 0, "channel": 0, "closed": True}
-#: Where a value may have names of classes.
-CLASSES = frozenset(one.value_key for one in TAGS if one.has_classes)
 #: Types of regions that have numbers; and that have names, with the key of these.
 NUMBERS = frozenset({"number", "rating"})
 NAMES = {"choices": "choices", "taxonomy": "taxonomy", "pairwise": "selected"}
 #: A double has no more digits of its own: 0.1 + 0.2 is 0.3.
 DIGITS = 15
+MAX_FLOAT = sys.float_info.max
 
 
 class Comparison:
@@ -102,7 +102,7 @@ class Comparison:
 
     def _part(self, name: str, part: Any, control: Control | None) -> Any:
         """Classes in one order, numbers to six places: 10 and 10.0 are one value."""
-        if name in CLASSES and (names := self._names(part, control)) is not None:
+        if name in CLASS_KEYS and (names := self._names(part, control)) is not None:
             return sorted(names)
         # A mask is a list of whole numbers, and a long one.
         return part if name == "rle" else _rounded(part)
@@ -114,7 +114,9 @@ def _rounded(part: Any) -> Any:
         return [_rounded(one) for one in part]
     if isinstance(part, dict):
         return {name: _rounded(one) for name, one in part.items()}
-    return round(float(part), 6) if is_number(part) else part
+    # More digits than a float can have are no place, but may have been stored.
+    is_place = is_number(part) and abs(part) <= MAX_FLOAT
+    return round(float(part), 6) if is_place else part
 
 
 def _number(stored: Any) -> float | None:

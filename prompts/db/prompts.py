@@ -218,7 +218,7 @@ def reworded(version: PromptVersion, text: str, *, user_id: int | None) -> Promp
 
 
 def update_version(version: PromptVersion, values: Values) -> PromptVersion:
-    """Writes only what `values` names; runs that are under way go on with what they began with."""
+    """Writes only what `values` names; runs that are made go on with what it said then."""
     fields = _checked_version(version.parent_model, values, version)
     for name, value in fields.items():
         setattr(version, name, value)

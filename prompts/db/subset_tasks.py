@@ -6,7 +6,6 @@ import orjson
 
 from predictions.db import documents
 from predictions.db.documents import PREDICTION_COLUMNS, Document
-from predictions.regions.config import Config
 from predictions_api.http.storable import json_value
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_all, fetch_one
@@ -29,12 +28,12 @@ class SubsetFilter:
         self,
         *,
         project_id: int,
-        config: Config,
+        comparison: Comparison,
         runs: str,
         runs_params: list[Any],
         tasks: subsets.Clause,
     ) -> None:
-        self.config = config
+        self.comparison = comparison
         self.slot = slots.of_project(project_id)
         self.runs = runs
         self._runs_params = runs_params
@@ -99,8 +98,8 @@ def page(wanted: SubsetFilter, *, limit: int, offset: int) -> list[Document]:
         [*wanted.params, limit, offset],
         slot=wanted.slot,
     )
-    age, comparison = documents.ages(), Comparison(wanted.config)
-    return [_task(row, age, comparison) for row in rows]
+    age = documents.ages()
+    return [_task(row, age, wanted.comparison) for row in rows]
 
 
 def _task(row: tuple[Any, ...], age: Any, comparison: Comparison) -> Document:

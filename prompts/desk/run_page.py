@@ -20,6 +20,7 @@ from prompts.desk import advice
 from prompts.models import ModelRun
 from prompts.runs import progress, start
 from prompts.runs import state as runs
+from prompts.runs.plan import version_of
 
 LABELS = {ModelRun.Status.PENDING: "waiting", ModelRun.Status.IN_PROGRESS: "running"}
 # Up to so many outcomes tokens and seconds are added up at each look at an open run.
@@ -122,7 +123,7 @@ def _change(model: str, pk: int | None) -> str:
 
 def facts(run: ModelRun) -> list[Fact]:
     """What does not change: name, text, and where it leads."""
-    version = run.model_version
+    version = version_of(run)
     row = version.model_provider_connection
     prompt = version.parent_model
     subset = run.project_subset

@@ -45,6 +45,9 @@ class ModelRun(models.Model):
         null=True,
         help_text="What stands in model_version of its predictions; null where it is older.",
     )
+    asked = models.JSONField(
+        null=True, help_text="What its version said when it was made; null where it is older."
+    )
     job_id = models.CharField(max_length=255, null=True, blank=True)
     total_tasks = models.PositiveIntegerField(default=0)
     total_predictions = models.PositiveIntegerField(default=0)

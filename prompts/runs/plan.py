@@ -1,6 +1,7 @@
 """What a run asks about its tasks, fixed when an executor begins."""
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,27 @@ from prompts.asking.messages import Example
 from prompts.asking.providers import RunError
 from prompts.db import budgets
 from prompts.db.examples import examples_of
-from prompts.models import ModelRun, ProviderConnection
+from prompts.models import ModelRun, PromptVersion, ProviderConnection
+
+#: What a run keeps of its version: workers that take it up later ask the same.
+CONNECTION = "model_provider_connection_id"
+WORDING = (
+    "prompt", "provider_model_id", CONNECTION, "max_few_shot_examples", "few_shot_task_ids",
+)  # fmt: skip
+
+
+def version_of(run: ModelRun) -> PromptVersion:
+    """The run's version as it was when the run was made, not to be saved; without a connection
+    where that was deleted. A statement where the version has another connection by now.
+    """
+    version, asked = copy(run.model_version), dict(run.asked or {})
+    connection = asked.get(CONNECTION, version.model_provider_connection_id)
+    if connection != version.model_provider_connection_id:
+        known = ProviderConnection.objects.filter(pk=connection or 0)
+        asked[CONNECTION] = known.values_list("pk", flat=True).first()
+    for name, value in asked.items():
+        setattr(version, name, value)
+    return version
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +51,7 @@ def plan_of(run_id: int) -> Plan:
     run = ModelRun.objects.select_related(
         "project", "model_version__model_provider_connection"
     ).get(pk=run_id)
-    version, config = run.model_version, run.project.label_config
+    version, config = version_of(run), run.project.label_config
     row = version.model_provider_connection
     if row is None:
         raise RunError("The version's provider connection was deleted.")

@@ -13,7 +13,7 @@ from predictions_api.http.fields import unknown_pk
 from predictions_api.jobs import attendance
 from prompts.db import items, prompts, queries, subsets
 from prompts.models import ModelRun, PromptVersion
-from prompts.runs import state
+from prompts.runs import plan, state
 from prompts.runs import tasks as worker_tasks
 
 TASKS_PER_EXECUTOR = 500
@@ -46,6 +46,7 @@ def create(
         project_id=values["project_id"],
         model_version=version,
         named=version.full_title,
+        asked={name: getattr(version, name) for name in plan.WORDING},
         is_ours=is_ours,
         project_subset=values.get("project_subset", ModelRun.Subset.HAS_GT),
         sample_subset_size=values.get("sample_subset_size"),

@@ -103,7 +103,16 @@ def test_without_a_baseline_only_the_least_map_decides(build: Build) -> None:
     least = build("v1", "--min-map", "0.6")
     assert least.code == 1
     assert least.report["reasons"] == ["mAP 0.502 is below 0.600"]
-    assert build("v1", "--min-map", "0.5").code == 0
+    assert least.report["metric"] == {
+        **first.report["metric"],
+        "limit": 0.6,
+        "now": MAP,
+        "baseline": None,
+        "isWorse": True,
+    }
+    assert least.output.splitlines()[0].endswith("- -> 0.502  WORSE")
+    enough = build("v1", "--min-map", "0.5")
+    assert (enough.code, enough.report["metric"]["isWorse"]) == (0, False)
 
 
 def test_a_failed_build_is_not_the_measure_of_its_retry(
@@ -224,6 +233,7 @@ def test_a_kind_without_map_goes_by_its_own_error(
     assert build("v1", *options, "--max-worse", "3").code == 0
     limited = build("v2", *options, "--score-limit", "0.5")
     assert limited.report["reasons"] == ["meanAbsoluteError 1.000 is above 0.500"]
+    assert limited.report["metric"]["isWorse"] is True
 
 
 def test_named_baselines(build: Build, ada: Caller, project: Project) -> None:
@@ -282,6 +292,15 @@ def test_what_cannot_be_compared(
     assert (found.code, found.output) == (2, f"cannot tell: {text}\n")
     assert found.report == {"reasons": [text], "code": 2, "verdict": "unknown"}
     assert found.comment == f"**{escaped(f'cannot tell: {text}')}**\n"
+
+
+def test_another_project_is_no_baseline(
+    build: Build, ada: Caller, make_project: MakeProject
+) -> None:
+    other = make_project(ada, title="Another")
+    load(ada, other, tasks())
+    found = build("v1", "--baseline", computed(ada, other, "v1").eval_id)
+    assert (found.code, found.report["reasons"][0].split(": ")[1]) == (2, "it has another project.")
 
 
 def test_an_accepted_one_of_another_kind_is_no_baseline(

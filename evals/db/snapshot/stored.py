@@ -117,7 +117,7 @@ def read(
         slot=slot_of_task(rows[0].task_id) if rows else None,
     )
     # Images of one task share its regions, which are read once.
-    texts: dict[str, RegionText] = {}
+    texts: dict[str, Regions] = {}
     pairs = zip(rows, found, strict=True)
     return [_read_image(row, values, reading, texts) for row, values in pairs]
 
@@ -138,7 +138,7 @@ def read_all(
 
 
 def _read_image(
-    row: PlannedRow, values: Sequence[Any], reading: Reading, texts: dict[str, RegionText]
+    row: PlannedRow, values: Sequence[Any], reading: Reading, texts: dict[str, Regions]
 ) -> ReadImage | None:
     task_id, name, image_id, augmentations, size, url, *results, score, data, digest, text = values
     truth, predicted = results
@@ -152,12 +152,16 @@ def _read_image(
     if task_id is None or truth is None or (row.prediction_id is not None and predicted is None):
         return None
     ending = f"#{row.item}" if row.item else ""
-    truths = RegionText(truth)
+    truths: Regions = RegionText(truth)
     predictions: Regions = [] if predicted is None else RegionText(predicted)
     if not reading.has_one_image:
         truths = texts.setdefault(f"a{row.annotation_id}", truths)
-        if isinstance(predictions, RegionText):
+        if row.prediction_id is not None:
             predictions = texts.setdefault(f"p{row.prediction_id}", predictions)
+    if reading.own_aliases:
+        truths, predictions = (
+            [reading.restated(region) for region in side] for side in (truths, predictions)
+        )
     return ReadImage(
         row=row,
         image_id=(_text(image_id) or str(row.task_id)) + ending,
@@ -170,7 +174,7 @@ def _read_image(
             score,
             reading.place(row.item),
             row.n_of_task,
-            None if data is None else orjson.loads(data),
+            None if data is None else json_value(data),
             _size(told) if text is None else None,
             reading.elsewhere,
         ),

@@ -20,7 +20,8 @@ from predictions.desk.hub.parts import Hub, Job, Lack, Part, Scores, Step
 from predictions.desk.project_rows import shortened
 from predictions_api.wording import left
 
-#: Evaluations of the project that are looked at, the newest; of them some are listed.
+#: Evaluations of the project that are looked at, the newest, beside one of each other version; of
+#: them some are listed.
 MOST = 200
 LISTED = 8
 #: Versions that are named one by one where no evaluation has them.
@@ -30,8 +31,8 @@ Status = ModelEval.Status
 
 
 def part(request: HttpRequest, hub: Hub) -> Part:
-    """The part of the page. Two statements."""
-    rows = _evaluations(hub.project.pk)
+    """The part of the page. Two statements, or three of a project with very many evaluations."""
+    rows = _evaluations(hub)
     done = [one for one in rows if one.status == Status.DONE and one.summary]
     running = [one for one in rows if one.status == Status.RUNNING]
     scores = scores_of(done, workspace=hub.project.workspace.slug)
@@ -60,12 +61,21 @@ def part(request: HttpRequest, hub: Hub) -> Part:
     )
 
 
-def _evaluations(project_id: int) -> list[Any]:
-    """The newest evaluations of a project, each with the intervals at its best confidence, if
-    somebody has asked for them. Two statements: answers may lie on another node of a cluster.
+def _evaluations(hub: Hub) -> list[Any]:
+    """The newest evaluations of a project, and the latest finished one of each version that these
+    are not of; with the intervals at its best confidence, if somebody has asked for them. Two
+    statements: answers may lie on another node of a cluster; three where there are more than MOST.
     """
-    found = ModelEval.objects.filter(project_id=project_id).order_by("-pk").defer(*LONG_COLUMNS)
-    rows: list[Any] = list(found[:MOST])
+    mine = ModelEval.objects.filter(project_id=hub.project.pk).defer(*LONG_COLUMNS)
+    rows: list[Any] = list(mine.order_by("-pk")[:MOST])
+    if len(rows) == MOST:
+        known = {version_of(one) for one in rows}
+        names = [one.name for one in hub.overview.versions if one.name and one.start not in known]
+        older = mine.filter(model_version__in=names, status=Status.DONE)
+        rows += sorted(
+            older.order_by("model_version", "-pk").distinct("model_version"),
+            key=lambda one: -one.pk,
+        )
     kept = kept_answers({one.pk: question for one in rows if (question := _question(one))})
     for one in rows:
         one.at_best = kept.get(one.pk)

@@ -93,12 +93,10 @@ class Command(BaseCommand):
 
 
 def _project(name: str, workspace: str | None) -> Project:
-    projects = Project.objects.filter(slug=name)
-    if workspace:
-        projects = projects.filter(workspace__slug=workspace)
-    matching = list(projects[:2])
+    projects = Project.objects.filter(workspace__slug=workspace) if workspace else Project.objects
+    matching = list(projects.filter(slug=name)[:2])
     if not matching and name.isdigit():
-        matching = list(Project.objects.filter(pk=int(name)))
+        matching = list(projects.filter(pk=int(name)))
     if not matching:
         raise CommandError(f"There is no project {name!r}.")
     if len(matching) > 1:

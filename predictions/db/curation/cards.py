@@ -12,7 +12,7 @@ from predictions.db.curation.listing import ids
 from predictions.db.curation.tags import NAMES_SQL
 from predictions.db.versions import VERSION_NAMES_SQL, OneVersion
 from predictions.filters.tasks import TaskFilter, named
-from predictions_api.http.storable import json_value
+from predictions_api.http.storable import float_value, json_value
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
@@ -133,9 +133,9 @@ def card_page(
             prediction_id=prediction_id,
             model_version=model_version,
             score=score,
-            result=result and orjson.loads(result),
+            result=result and float_value(result),
             truth_id=truth_id,
-            truth=truth and orjson.loads(truth),
+            truth=truth and float_value(truth),
         )
         for id_, inner_id, data, sorted_by, tags, prediction_id, model_version, score, result,
         truth_id, truth, _ in rows

@@ -17,7 +17,7 @@ from typing import Any
 from predictions.exports.datasets.items import CERTAIN, Item, NotHeld, address
 from predictions.exports.types.given import Region, TaskValues, given_of
 from predictions.exports.types.objects import text_of
-from predictions.regions.config import ObjectTag, read_config
+from predictions.regions.config import Aliases, ObjectTag, aliases_among, read_config
 from predictions.regions.controls import BY_TYPE
 from predictions.regions.labels import LAST_CHARACTER, PassedOver, read_names, region_score
 from predictions_api.http.storable import whole_told
@@ -35,8 +35,7 @@ class TextScheme:
     text: ObjectTag
     #: As they are stored.
     names: tuple[str, ...]
-    #: Labels by the name that is shown, where another one is stored.
-    aliases: Mapping[str, str]
+    aliases: Aliases
     is_only_object: bool
 
     def holds(self, region: Region) -> bool:
@@ -61,7 +60,7 @@ def scheme_of(label_config: str) -> TextScheme | None:
     return TextScheme(
         text=texts[0],
         names=tuple(dict.fromkeys(stored for stored, _ in labels)),
-        aliases={shown: stored for stored, shown in labels if shown != stored},
+        aliases=aliases_among(config, controls),
         is_only_object=len(config.objects) == 1,
     )
 
@@ -197,7 +196,7 @@ def _spans(item: Item, scheme: TextScheme) -> list[Span]:
         except PassedOver:
             continue
         if names:
-            label = scheme.aliases.get(names[0], names[0])
+            label = scheme.aliases.stored(names[0], region.get("from_name"))
             if label not in scheme.names:
                 raise NotHeld(
                     f"{item.place_of(region)}: the labelling config has no label {label!r:.100}."

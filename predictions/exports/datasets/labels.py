@@ -5,7 +5,7 @@ the score. What else a task's data has stands in columns of its own.
 import csv
 import io
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from predictions.exports.datasets.items import (
 )
 from predictions.exports.types.given import Region
 from predictions.exports.types.objects import text_of
-from predictions.regions.config import Control, ObjectTag, read_config
+from predictions.regions.config import Aliases, Control, ObjectTag, aliases_among, read_config
 from predictions.regions.labels import PassedOver, read_names, region_score
 from predictions_api.http.rendering import dumps, harmless_cell
 
@@ -35,8 +35,7 @@ class ChoiceScheme:
 
     control: Control
     about: ObjectTag
-    #: Labels by the name that is shown, where another one is stored.
-    aliases: Mapping[str, str]
+    aliases: Aliases
     #: Names of the config's other controls.
     others: frozenset[str]
 
@@ -59,9 +58,8 @@ def scheme_of(label_config: str) -> ChoiceScheme | None:
     about = next((one for one in config.objects if one.name in asked[0].to_names), None)
     if about is None or about.tag not in COLUMNS or about.is_list or about.flag:
         return None
-    aliases = {shown: stored for stored, shown in asked[0].labels if shown != stored}
     others = frozenset(one.name for one in config.controls) - {asked[0].name}
-    return ChoiceScheme(asked[0], about, aliases, others)
+    return ChoiceScheme(asked[0], about, aliases_among(config, asked), others)
 
 
 def pieces(
@@ -153,7 +151,7 @@ def _labels(region: Region, scheme: ChoiceScheme) -> list[str]:
     """`PassedOver` for what is no label."""
     value = region.get("value")
     names = read_names(value.get("choices")) if isinstance(value, dict) else []
-    return [scheme.aliases.get(name, name) for name in names]
+    return [scheme.aliases.stored(name, scheme.control.name) for name in names]
 
 
 def _score(region: Region, item: Item) -> float | None:

@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-import orjson
-
 from predictions.db.pictures import image_roots
 from predictions.models import ExportStorage
 from predictions.pictures.folders import is_below
 from predictions.storages import buckets
 from predictions.storages.worker import Stopped
+from predictions_api.http.storable import json_value
 from predictions_api.outbound.buckets.place import BucketFault, Missing, Taken
 
 if TYPE_CHECKING:
@@ -65,8 +64,8 @@ class Target(ABC):
 def is_of(content: bytes, annotation_id: int) -> bool:
     """Whether this is a file that an export storage has written of that annotation."""
     try:
-        document = orjson.loads(content)
-    except orjson.JSONDecodeError:
+        document = json_value(content)
+    except ValueError:
         return False
     return (
         isinstance(document, dict)

@@ -1,15 +1,12 @@
 """What is exported of a task: each of its predictions, or of its annotations."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from predictions.pictures.addresses import name_in
-from predictions_api.http.storable import json_value, may_hold_long_integer
+from predictions_api.http.storable import float_value, json_value, may_hold_long_integer
 
 Region = Mapping[str, Any]
 #: A task as JSON values, with `annotations` and `predictions`.
@@ -51,17 +48,11 @@ def values_of(text: bytes) -> dict[str, Any]:
     """A task's JSON for formats of shapes: what its data and meta say is exact, and regions have
     numbers as float64 holds them, which all of these formats compute with.
     """
-    if not may_hold_long_integer(text):
-        short: dict[str, Any] = orjson.loads(text)
-        return short
-    exact = json_value(text)
-    told = {name: exact[name] for name in ("data", "meta") if name in exact}
-    return {**json.loads(text, parse_int=_near), **told}
-
-
-def _near(digits: str) -> int | float:
-    number = int(digits)
-    return number if abs(number) < 2**63 else float(digits)
+    task: dict[str, Any] = float_value(text)
+    if may_hold_long_integer(text):
+        exact = json_value(text)
+        task |= {name: exact[name] for name in ("data", "meta") if name in exact}
+    return task
 
 
 def given_of(task: TaskValues, source: str) -> list[Given]:

@@ -14,7 +14,15 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from predictions.exports.types.given import Given, Region, TaskValues, given_of, plain_name
-from predictions.regions.config import Config, Control, ObjectTag, label_sources, read_config
+from predictions.regions.config import (
+    Aliases,
+    Config,
+    Control,
+    ObjectTag,
+    aliases_among,
+    label_sources,
+    read_config,
+)
 from predictions.regions.controls import shape_of
 from predictions.regions.errors import GeometryError
 from predictions.regions.geometry import Shape, Size
@@ -50,8 +58,7 @@ class Scheme:
     names: tuple[str, ...]
     #: Whether the config says the number of each.
     is_numbered: bool
-    #: Labels by the name that is shown, where another one is stored.
-    aliases: Mapping[str, str]
+    aliases: Aliases
     #: Controls without any labels: what they find is called by their name.
     unlabelled: frozenset[str]
     #: Labels of key points, in the model's order.
@@ -94,9 +101,7 @@ def scheme_of(label_config: str, parsed: Mapping[str, Any]) -> Scheme | None:
         classes=_classes(sources, unlabelled, parsed),
         names=(*names, *unlabelled),
         is_numbered=told == {*names, *unlabelled},
-        aliases={
-            shown: stored for one in sources for stored, shown in one.labels if shown != stored
-        },
+        aliases=aliases_among(config, drawing),
         unlabelled=frozenset(unlabelled),
         joints=_joint_names(config, parsed),
         is_only_object=len(config.objects) == 1,
@@ -275,7 +280,7 @@ def _objects(
     score = _score(region, others, given) if given.is_prediction else None
     own = joints.get(str(region.get("id")), {})
     kind = str(shape_of(region.get("type")))
-    stored = [scheme.aliases.get(one, one) for one in labels]
+    stored = [scheme.aliases.stored(one, region.get("from_name")) for one in labels]
     return [Object(region, one, kind, shape, score, own) for one in stored]
 
 

@@ -13,7 +13,7 @@ import orjson
 
 from predictions.exports.types.archive import Entry
 from predictions.exports.types.given import Given, named
-from predictions.exports.types.objects import Object, Picture, Scheme, objects_of
+from predictions.exports.types.objects import Object, Picture, Scheme, objects_of, text_of
 from predictions.regions.geometry import rotated_corners
 
 #: Decimals of a share: a thousandth of a pixel of the largest image, and more.
@@ -57,9 +57,11 @@ def _lines(
     for one in objects_of(given, picture, scheme).found:
         number = classes.setdefault(one.label, len(classes))
         numbers = corners(one, picture) if is_turned else place(one, picture, scheme.joints)
+        line = [str(number), *map(_text, numbers)]
         if given.is_prediction:
-            numbers.append(CERTAIN if one.score is None else one.score)
-        yield " ".join([str(number), *map(_text, numbers)])
+            # In full: rounded, the least sure would be 0.
+            line.append(text_of(CERTAIN if one.score is None else one.score))
+        yield " ".join(line)
 
 
 def _text(number: float) -> str:

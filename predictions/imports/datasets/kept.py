@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from predictions.db.imports import splits_of_tasks
-from predictions.db.versions import count_tasks_of
+from predictions.db.imports import PredictionRow, same_predictions, splits_of_tasks
+from predictions.db.versions import count_tasks_of, has_model_version
 from predictions.formats.splits import split_named
 from predictions.imports.datasets.reading import DEFAULT_SPLIT, Planned
 
@@ -21,9 +21,23 @@ PREDICTIONS = (
 class Kept:
     """Counts what is kept, batch by batch."""
 
-    def __init__(self, project_id: int, split: str | None) -> None:
-        self.project_id, self.split = project_id, split
+    def __init__(self, project_id: int, split: str | None, version: str) -> None:
+        self.project_id, self.split, self.version = project_id, split, version
         self.n_splits, self.first = 0, (0, "", "")
+        self.n_predictions = 0
+        self._may_say_the_same: bool | None = None
+
+    def new_predictions(self, rows: list[PredictionRow]) -> list[PredictionRow]:
+        """Those of tasks that are there of which the version does not say just that already: what
+        stays has its id, and the comments on it.
+        """
+        if self._may_say_the_same is None:
+            self._may_say_the_same = has_model_version(self.project_id, self.version)
+        if not self._may_say_the_same or not rows:
+            return rows
+        same = same_predictions(self.project_id, self.version, rows)
+        self.n_predictions += len(same)
+        return [row for row in rows if row.task not in same]
 
     def see_splits(self, batch: Sequence[Planned]) -> None:
         """Looks which of the tasks that are there are in another split than the load tells."""
@@ -44,14 +58,14 @@ class Kept:
         name = self.split or next((task.split for task in one.tasks if task.split), None)
         return None if name is None else split_named(name)
 
-    def warnings(self, version: str | None, n_loaded: int) -> list[str]:
-        """Of a load that stored the version's predictions of so many tasks; None for none."""
+    def warnings(self, n_loaded: int) -> list[str]:
+        """Of a load that stored the version's predictions of so many tasks."""
         told = []
         if self.n_splits:
             task, there, asked = self.first
             told.append(SPLITS.format(n=self.n_splits, task=task, there=there, told=asked))
-        if version is not None:
-            n_kept = count_tasks_of(self.project_id, version) - n_loaded
+        if n_named := n_loaded + self.n_predictions:
+            n_kept = count_tasks_of(self.project_id, self.version) - n_named
             if n_kept > 0:
-                told.append(PREDICTIONS.format(n=n_kept, version=version))
+                told.append(PREDICTIONS.format(n=n_kept, version=self.version))
         return told

@@ -153,7 +153,7 @@ class Writer:
         self.author, self.wishes, self.errors = author, wishes, errors
         self.version, self.is_new = version, False
         self.loaded = Loaded(project)
-        self.kept = Kept(project.pk, wishes.split)
+        self.kept = Kept(project.pk, wishes.split, version)
         self.n_truth_regions = self.n_predicted_regions = 0
 
     def write(self) -> Loaded:
@@ -242,6 +242,8 @@ class Writer:
         if self.errors.found:
             return
         place = self.project.pk
+        if known:
+            rows = self.kept.new_predictions(rows)
         prediction_ids = list(islice(self.prediction_ids, len(rows)))
         truths = [*truths_new, *truths_added]
         truth_ids = list(islice(self.truth_ids, len(truths)))
@@ -256,7 +258,7 @@ class Writer:
         ]
         copy.wait()
         if known and rows:
-            pairs = [(task_id, self.version) for task_id in known]
+            pairs = [(row.task, self.version) for row in rows]
             delete_versions(pairs, workspace_id=self.project.workspace_id)
         if replaced:
             replace_truths(replaced, project_id=self.project.pk, user_id=self.author.user_id)
@@ -381,7 +383,6 @@ class Writer:
         }
         every = [*(text for one in contents for text in one.warnings), *self.drawing.warnings()]
         if not self.is_new:
-            version = self.version if loaded.n_predictions else None
-            every += self.kept.warnings(version, loaded.n_predictions)
+            every += self.kept.warnings(loaded.n_predictions)
         loaded.warnings = list(dict.fromkeys(every))
         return loaded

@@ -96,6 +96,16 @@ def test_every_field_is_kept(
     assert "s3cret" not in str(AuditEntry.objects.latest("id").details)
 
 
+def test_extra_parameters_keep_numbers_of_any_size(
+    ada: Caller, text_project: Project, scripted: Scripted, url: str
+) -> None:
+    params = {"seed": 2**64, "least": -(10**30)}
+    body = {"project": text_project.pk, "url": url, "extra_params": params}
+    answer = ada.client.post("/api/ml/", body, format="json")
+    assert (answer.status_code, answer.json()["extra_params"]) == (201, params)
+    assert scripted.bodies("/setup") == [setup_body(text_project, extra_params=params)]
+
+
 REQUIRED = ["This field is required."]
 NEEDED = ["Authentication username and password is required for Basic Authentication."]
 REFUSED: list[tuple[dict[str, Any], dict[str, list[str]]]] = [

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from evals.desk.hub import part
 from evals.jobs import requests, state
 from evals.models import ModelEval
 from predictions.models import Annotation, Prediction, Project, ProjectExport
@@ -71,6 +72,21 @@ def test_an_empty_project(desks: dict[str, Client], project: Project) -> None:
         "cards": {"Latest evaluations": 0, "Latest runs": 0, "Latest prediction jobs": 0},
         "trends": [],
     }
+
+
+def test_versions_of_long_ago(
+    desks: dict[str, Client],
+    ada: Caller,
+    project: Project,
+    evaluation: ModelEval,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of more evaluations than are looked at, each version still has its latest."""
+    computed(ada, project, "v2")
+    whole = hub_of(desks["reader"], project)
+    assert (len(whole["versions"]), whole["lacks"]) == (2, [])
+    monkeypatch.setattr(part, "MOST", 1)
+    assert hub_of(desks["reader"], project) == whole
 
 
 def test_versions_side_by_side(

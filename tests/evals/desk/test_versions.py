@@ -28,11 +28,30 @@ def test_the_versions_of_a_project(ada: Caller, evaluation: ModelEval, project: 
         (evaluation.eval_id, "v1", False, pytest.approx((51 / 101 + 0.5) / 2), []),
     ]
     assert found[1].metrics["f1"] == 1.0
-    # Of very many it is still among them.
+    # Of very many it is still among them, and the accepted one.
+    assert versions(evaluation, 1) == found
+    ModelEval.objects.filter(pk=other.pk).update(is_accepted=False)
     assert [one.eval_id for one in versions(evaluation, 1)] == [strict.eval_id, evaluation.eval_id]
     ModelEval.objects.filter(pk=evaluation.pk).update(project=None)
     evaluation.refresh_from_db()
     assert [one.eval_id for one in versions(evaluation, 50)] == [evaluation.eval_id]
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_the_baseline_of_many(
+    ada: Caller, project: Project, task_ids: list[int], accepted: bool
+) -> None:
+    """The same as of few, although two newer ones alone are listed."""
+    oldest, older, mine, newer, newest = (
+        computed(ada, project, version) for version in ("v1", "v2", "v1", "v2", "v2")
+    )
+    ModelEval.objects.filter(pk=oldest.pk).update(is_accepted=accepted)
+    found = versions(mine, 2)
+    listed = [newest, newer, mine, older, *([oldest] if accepted else [])]
+    assert [one.eval_id for one in found] == [one.eval_id for one in listed]
+    baseline = baseline_of(mine, found)
+    assert baseline is not None
+    assert baseline.eval_id == (oldest if accepted else older).eval_id
 
 
 @pytest.mark.parametrize(

@@ -485,3 +485,34 @@ def test_no_sweep_of_a_split_is_no_zero(
         {"className": "Car", **precision, **unknown},
         {"className": "Person", **dict.fromkeys(PRECISION), **unknown},
     ]
+
+
+def test_a_class_that_the_sweep_leaves_out(ada: Caller, send: Send) -> None:
+    """Without objects it has 0; with some nobody knows."""
+    found, stray = image("a", "test", [0, 0, 3], [1, 1, 2]), image("b", "test")
+    images = [found, {**stray, "stats": {}, "confusion": [[3, 2, 1]]}]
+    document: Json = {
+        "versionId": "4",
+        "classes": ["Car", "Person", "Dog"],
+        "reports": [{"confidence": 20, "image_results": images}],
+        "confidenceSweep": {
+            "splits": {
+                "test": {
+                    "perClass": {
+                        "Car": {
+                            "optimalThreshold": 0.3,
+                            "optimalMetrics": {"precision": 1.0, "recall": 0.5, "f1": 0.667},
+                        }
+                    }
+                }
+            }
+        },
+    }
+    path = f"/lab/model-evals/{send(document).json()['evalId']}/performance-by-class"
+    table = ada.client.get(path).json()["classes"]
+    keys = ("className", "precision", "recall", "f1", "optimalThreshold")
+    assert [[one[key] for key in keys] for one in table] == [
+        ["Car", 1.0, 0.5, 0.667, 0.3],
+        ["Person", None, None, None, None],
+        ["Dog", 0.0, 0.0, 0.0, 0.5],
+    ]

@@ -250,6 +250,16 @@ def test_command_refuses(task_ids: list[int], options: dict[str, Any], reason: s
         call_command("evaluate", **options)
 
 
+def test_command_takes_a_project_of_the_workspace_alone(
+    project: Project, task_ids: list[int]
+) -> None:
+    asked = {"project": str(project.pk), "model_version": "v1", "no_wait": True}
+    with pytest.raises(CommandError, match=f"There is no project '{project.pk}'"):
+        call_command("evaluate", workspace="elsewhere", **asked)
+    call_command("evaluate", workspace="lab", **asked)
+    assert ModelEval.objects.get().project_id == project.pk
+
+
 def test_command_says_why_it_failed(ada: Caller, project: Project) -> None:
     load(ada, project, [task("x", truth=[box("Car", 1, 1, 2, 2)]), task("y", said={"v1": []})])
 

@@ -29,7 +29,8 @@ def evaluated(
 ) -> tuple[Json, dict[tuple[str, str], int], dict[str, Any]]:
     """The header, the cells of the matrix, and the metrics of the evaluation of such tasks."""
     items = [task(f"t{n}", truth=truth, said={"v1": said}) for n, (truth, said) in enumerate(pairs)]
-    load(caller, made, items)
+    if items:
+        load(caller, made, items)
     found = computed(caller, made, **asked)
     assert found.status == "done", found.failure_reason
     path = f"/lab/model-evals/{found.eval_id}"
@@ -194,3 +195,54 @@ def test_several_answers_where_one_counts_are_told(
     assert cells == {("a", "a"): 1}
     told = [(one["reason"], one["regions"]) for one in header["warnings"]]
     assert told == ([("more_labels", tasks)] if tasks else [])
+
+
+BOX_CONTROLS = IMAGE.format(
+    '<RectangleLabels name="l1" toName="image">{}</RectangleLabels>'
+    '<RectangleLabels name="l2" toName="image">{}</RectangleLabels>'
+)
+TEXT_CONTROLS = (
+    '<View><Text name="image" value="$image"/><Labels name="l1" toName="image">{}</Labels>'
+    '<Labels name="l2" toName="image">{}</Labels></View>'
+)
+ALIASED, PLAIN = '<Label value="Car" alias="c"/>', '<Label value="Car"/>'
+
+
+@pytest.mark.parametrize("is_text", [False, True])
+@pytest.mark.parametrize(
+    ("labels", "second"),
+    [
+        # What is shown by the one is stored by the other.
+        ((ALIASED, PLAIN), "Car"),
+        # Both show it, and store something else.
+        ((ALIASED, ALIASED.replace('"c"', '"k"')), "k"),
+        ((ALIASED, PLAIN + '<Label value="c"/>'), "Car"),
+    ],
+)
+def test_each_control_has_its_own_names(
+    ada: Caller, make_project: MakeProject, labels: tuple[str, str], second: str, is_text: bool
+) -> None:
+    def at(control: str, name: str, score: float | None = None) -> Json:
+        place = 10 if control == "l1" else 60
+        if is_text:
+            value = {"start": place, "end": place + 5, "labels": [name]}
+            found = {"from_name": control, "to_name": "image", "type": "labels", "value": value}
+            return found if score is None else {**found, "score": score}
+        return {**box(name, place, 10, 20, 20, score), "from_name": control}
+
+    config = (TEXT_CONTROLS if is_text else BOX_CONTROLS).format(*labels)
+    made = make_project(ada, config, title="Two controls")
+    truth = [at("l1", "c"), at("l2", second)]
+    said = [at("l1", "Car", 0.9), at("l2", "Car", 0.8)]
+    header, cells, _ = evaluated(ada, made, [(truth, said)])
+    assert cells == {("c", "c"): 1, (second, second): 1}
+    page = ada.client.get(f"/lab/model-evals/{header['evalId']}/image-predictions").json()
+    path = f"/lab/model-evals/{header['evalId']}/image-predictions/{page['images'][0]['imageId']}"
+    shown = ada.client.get(path).json()
+    assert [one["class"] for one in shown["predictions"]] == ["c", second]
+    assert {one["verdict"] for one in shown["predictions"]} == {"tp"}
+    # The same of one control alone, and of classes that are mapped.
+    _, cells, _ = evaluated(ada, made, [], control="l1")
+    assert cells == {("c", "c"): 1}
+    _, cells, _ = evaluated(ada, made, [], labelMap={"c": "Vehicle", second: "Vehicle"})
+    assert cells == {("Vehicle", "Vehicle"): 2}

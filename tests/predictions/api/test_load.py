@@ -168,9 +168,44 @@ def test_the_same_again_changes_nothing(ada: Caller, make_project: MakeProject) 
     for n_new in (2, 0):
         response = ada.client.post(url, form(image_root="https://x.y/p/"))
         assert without_duration(response.json()) == imported(
-            task_count=n_new, annotation_count=n_new
+            task_count=n_new, annotation_count=n_new, prediction_count=n_new
         )
     assert_loaded(project)
+
+
+def test_predictions_that_say_the_same_stay_with_what_people_said_of_them(
+    ada: Caller, make_project: MakeProject
+) -> None:
+    project = make_project(ada, CONFIG)
+    url = f"/api/projects/{project.pk}/import?format=coco"
+    ada.client.post(url, form(image_root="https://x.y/p/"))
+    first, second = before = list(Prediction.objects.order_by("task_id"))
+    for one in before:
+        path = f"/api/predictions/{one.pk}/comments/"
+        assert ada.client.post(path, {"text": "Sure?"}, format="json").status_code == 201
+
+    def rows() -> list[Any]:
+        names = ("pk", "task_id", "score", "result", "created_at", "comments__text")
+        return list(Prediction.objects.order_by("task_id", "pk").values_list(*names))
+
+    kept = rows()
+    ada.client.post(url, {"predictions": file(RESULTS), "model_version": "v1"})
+    ada.client.post(url, form(image_root="https://x.y/p/"))
+    assert rows() == kept
+    # What says something else takes its place.
+    other = [{**RESULTS[0], "score": 0.125}]
+    response = ada.client.post(url, form(predictions=file(other), image_root="https://x.y/p/"))
+    assert response.json()["prediction_count"] == 1
+    changed = rows()
+    assert [row[1:3] for row in changed] == [(first.task_id, 0.125), (second.task_id, None)]
+    assert (changed[0][-1], changed[1]) == (None, kept[1])
+    # Beside another one of the version it is replaced: there is one again.
+    Prediction.objects.create(
+        task_id=second.task_id, project=project, model_version="v1", result=[]
+    )
+    response = ada.client.post(url, form(image_root="https://x.y/p/"))
+    assert response.json()["prediction_count"] == 2
+    assert Prediction.objects.count() == 2
 
 
 def test_predictions_alone_go_to_the_tasks_that_are_there(

@@ -85,6 +85,15 @@ def test_predictions(
     assert listed("prediction", project=project.pk, **query) == [scored[at] for at in chosen]
 
 
+def test_a_negative_score_is_below_all_ranges(
+    listed: Listed, scored: list[int], project: Project, reader: Client
+) -> None:
+    Prediction.objects.filter(pk=scored[0]).update(score=-1)
+    page = reader.get(f"/admin/predictions/prediction/?project={project.pk}").content.decode()
+    (asked,) = re.findall(r'href="[^"]*[?&;]score=([^"&]*)[^"]*"[^>]*>\s*below 0.25', page)
+    assert listed("prediction", project=project.pk, score=asked) == scored[:1]
+
+
 def test_they_wait_for_a_project(listed: Listed, scored: list[int], reader: Client) -> None:
     assert listed("prediction", score="0..0.25") == scored
     assert "By score" not in reader.get("/admin/predictions/prediction/").content.decode()

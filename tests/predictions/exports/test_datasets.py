@@ -23,7 +23,7 @@ from predictions.exports.dataset import FORMATS
 from predictions.models import Project
 from predictions.regions.geometry import rotated_corners
 from tests.conftest import TEXT_CONFIG, Caller, MakeProject
-from tests.predictions.exports.test_export_types import MASK, annotated, outline, shape
+from tests.predictions.exports.test_export_types import MASK, annotated, coco_of, outline, shape
 
 URL = "/api/predictions/export"
 CONFIG = """<View>
@@ -456,6 +456,47 @@ def test_labels_are_those_that_evaluations_read(ada: Caller, make_project: MakeP
     assert content(ada, project, "labels-csv").decode() == (
         "text,label,score\r\na,good,1\r\nb,,\r\nc,bad,0.5\r\nd,,\r\n"
     )
+
+
+#: What the second label shows is what the first one stores.
+TWINS = '<{0} value="A" alias="B"/><{0} value="B" alias="C"/>'
+
+
+def test_a_stored_name_is_no_shown_one(ada: Caller, make_project: MakeProject) -> None:
+    """As evaluations read them: B is stored by the first label, A is shown by it."""
+    spans = make_project(
+        ada,
+        '<View><Text name="text" value="$text"/><Labels name="label" toName="text">'
+        f"{TWINS.format('Label')}</Labels></View>",
+    )
+    fill(ada, spans, text("a b c", [span("A", 0, 1), span("B", 2, 3), span("C", 4, 5)], []))
+    assert content(ada, spans, "conll", **TRUTH).decode() == "a B-B\nb B-B\nc B-C\n\n"
+    moods = make_project(
+        ada,
+        '<View><Text name="text" value="$text"/><Choices name="mood" toName="text">'
+        f"{TWINS.format('Choice')}</Choices></View>",
+    )
+    fill(ada, moods, *(text(name, [choice(name)], []) for name in "ABC"))
+    assert content(ada, moods, "labels-csv", **TRUTH).decode() == (
+        "text,label\r\nA,B\r\nB,B\r\nC,C\r\n"
+    )
+
+
+def test_each_control_has_its_own_names(ada: Caller, make_project: MakeProject) -> None:
+    control = '<RectangleLabels name="{}" toName="image">{}</RectangleLabels>'
+    project = make_project(
+        ada,
+        '<View><Image name="image" value="$image"/>'
+        + control.format("box", '<Label value="Car" alias="c"/>')
+        + control.format("other", '<Label value="Car"/>')
+        + "</View>",
+    )
+    mine, theirs = box("Car", 0, 0, 10, 10), {**box("Car", 20, 20, 10, 10), "from_name": "other"}
+    fill(ada, project, image("a.jpg", [mine, theirs, box("c", 40, 40, 10, 10)], []))
+    for coco in (coco_of(ada, project), json.loads(content(ada, project, "coco", **TRUTH))):
+        names = {one["id"]: one["name"] for one in coco["categories"]}
+        found = [names[one["category_id"]] for one in coco["annotations"]]
+        assert found == ["c", "Car", "c"]
 
 
 def test_gzipped_for_a_caller_that_takes_it(ada: Caller, make_project: MakeProject) -> None:

@@ -714,6 +714,32 @@ def test_an_empty_coco_file(ada: Caller, project: Project) -> None:
     assert coco["categories"] == [{"id": 0, "name": "Car"}, {"id": 1, "name": "Person"}]
 
 
+@pytest.mark.parametrize(
+    ("export_type", "expected"),
+    [
+        ("JSON", "application/json"),
+        ("CSV", "text/csv; charset=utf-8"),
+        ("TSV", "text/tab-separated-values; charset=utf-8"),
+        ("YOLO", "application/zip"),
+    ],
+)
+def test_the_type_of_the_content(
+    ada: Caller, project: Project, export_type: str, expected: str
+) -> None:
+    path = f"/api/projects/{project.pk}/export"
+    assert ada.client.get(path, {"exportType": export_type})["Content-Type"] == expected
+
+
+@pytest.mark.parametrize("export_type", ["YOLO", "YOLO_OBB"])
+def test_yolo_has_scores_in_full(ada: Caller, boxes: Project, export_type: str) -> None:
+    scores = [1e-15, 0.9999999999999999, 0.25, 1.0, 0.0]
+    result = [box("Car", 10, 10, 20, 20, score) for score in scores]
+    import_boxes(ada, boxes, predicted(result))
+    text, *_ = files(ada, boxes, export_type, source="predictions").values()
+    found = [line.rpartition(" ")[2] for line in text.decode().splitlines()]
+    assert found == ["0.000000000000001", "0.9999999999999999", "0.25", "1", "0"]
+
+
 def test_voc_has_scores_in_full(ada: Caller, boxes: Project) -> None:
     scores = [1e-7, 0.9999999999999, 0.25, 1.0, 0.0]
     result = [box("Car", 10, 10, 20, 20, score) for score in scores]

@@ -1,6 +1,9 @@
 """GET /api/tasks/?query=: the Data Manager's filters, selections and orders."""
 
 import json
+import sys
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -74,6 +77,10 @@ def group(*items: Any, conjunction: str = "and") -> dict[str, Any]:
         ("predictions_score", "greater_or_equal", 0.3, [3, 4]),
         ("predictions_score", "empty", True, [0]),
         ("score", "less", 0.2, [1]),
+        ("score", "greater", -1e300, [1, 2, 3, 4]),
+        ("score", "empty", True, [0]),
+        ("score", "empty", False, [1, 2, 3, 4]),
+        ("id", "less", 1e300, [0, 1, 2, 3, 4]),
         ("completed_at", "empty", False, [0, 2, 4]),
         ("completed_at", "empty", "True", [1, 3]),
         ("created_at", "greater", "2026-11-03T12:00:00.000000Z", [3, 4]),
@@ -133,6 +140,60 @@ def test_filters(
 
 def test_numbers_of_the_data(ada: Caller, project: Project, tasks: list[int]) -> None:
     assert places(ask(ada, project, group(item("data.n", "greater", 2, "Number"))), tasks) == [3, 4]
+
+
+NUMBERS = [
+    *(0, -0.0, 5, 0.1, 1e15, 2**53, 2**53 + 1, 12345678901234567890, 1e100, 1e300, -1e300, 10**308),
+    *(sys.float_info.max, 1e-5, 1e-100, 1e-300, -1e-300, 5e-324),
+]
+NUMBER_TEXTS = [
+    *("1e3", "1e300", "-1E-300", " 5 ", "+7", ".5", "5."),
+    *("0" * 300 + "5", "9" * 308, f"0.{'0' * 300}1"),
+]
+NO_NUMBERS: list[Any] = [
+    *("", "0x10", "\uff11\uff12", "1,5", "NaN", "Infinity", "1e", "e5", "5 5"),
+    *(True, None, [], {"a": 1}, [5]),
+]
+# Each with the number that it is; None for what is none.
+STORED: list[tuple[Any, Decimal | None]] = [
+    *((value, Decimal(str(value))) for value in [*NUMBERS, *NUMBER_TEXTS]),
+    *((value, None) for value in NO_NUMBERS),
+]
+BOUNDS = [0, 5, 0.1, 2**53 + 1, 1e15, 1e100, 1e300, -1e300, 10**308, 1e-5, 1e-300, -1e-300, 5e-324]
+
+
+@pytest.mark.parametrize("bound", BOUNDS, ids=repr)
+@pytest.mark.parametrize("column", ["data.n", "meta.a.n"])
+def test_numbers_of_any_size(ada: Caller, project: Project, bound: float, column: str) -> None:
+    ids = [
+        Task.objects.create(
+            project=project, data={"n": value}, meta={"a": {"n": value}}, inner_id=n
+        ).pk
+        for n, (value, _) in enumerate(STORED)
+    ]
+
+    def found(operator: str, value: Any) -> list[int]:
+        wanted = group(item(column, operator, value, "Number"))
+        return places(ask(ada, project, wanted), ids)
+
+    def expected(fits: Callable[[Decimal], bool]) -> list[int]:
+        return [n for n, (_, number) in enumerate(STORED) if number is not None and fits(number)]
+
+    exact = Decimal(str(bound))
+    for value in (bound, str(bound)):
+        assert found("equal", value) == expected(lambda number: number == exact)
+        assert found("not_equal", value) == expected(lambda number: number != exact)
+        assert found("less", value) == expected(lambda number: number < exact)
+        assert found("greater", value) == expected(lambda number: number > exact)
+        assert found("less_or_equal", value) == expected(lambda number: number <= exact)
+        assert found("greater_or_equal", value) == expected(lambda number: number >= exact)
+        assert found("in_list", [value, 5]) == expected(lambda number: number in (exact, 5))
+        assert found("not_in_list", [value, 5]) == expected(lambda number: number not in (exact, 5))
+        span = {"min": value, "max": 1e305}
+        assert found("in", span) == expected(lambda number: exact <= number <= Decimal("1e305"))
+        inside = found("in", span)
+        outside = found("not_in", span)
+        assert sorted([*inside, *outside]) == expected(lambda number: True)
 
 
 KEYS = [

@@ -169,6 +169,20 @@ def test_what_is_changed_and_what_is_new_is_written_again(
     assert json.loads((folder / ids[2]).read_bytes())["ground_truth"] is True
 
 
+def test_numbers_of_any_length_are_written_and_written_again(
+    ada: Caller, tasks: list[Task], ids: list[str], folder: Path, local: dict[str, Any]
+) -> None:
+    body: dict[str, Any] = {"result": [{"n": 10**400, "m": 2**64 + 1}]}
+    path = f"/api/annotations/{ids[0]}"
+    for is_truth in (False, True):
+        answer = ada.client.patch(path, {**body, "ground_truth": is_truth}, format="json")
+        assert answer.status_code == 200
+        done = sync(ada, local)
+        assert (done["status"], done["traceback"]) == ("completed", None)
+        written = json.loads((folder / ids[0]).read_bytes())
+        assert (written["result"], written["ground_truth"]) == (body["result"], is_truth)
+
+
 def test_files_of_others_are_not_written_over(
     ada: Caller, ids: list[str], folder: Path, local: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -136,6 +136,33 @@ def test_of_several_ground_truths_the_newest_counts(
     ]
 
 
+def test_a_class_is_the_same_under_each_of_its_names(
+    ada: Caller, text_project: Project, version: PromptVersion, make_run: MakeRun, ids: list[int]
+) -> None:
+    """The evaluation of the same answers is the oracle."""
+    aliased = TEXT_CONFIG.replace('value="pos"', 'value="Good" alias="pos"')
+    Project.objects.filter(pk=text_project.pk).update(label_config=aliased)
+    run = make_run(version, project_subset="HasGT")
+    names = dict(zip(ids, ["Good", "pos", "Good"], strict=False))
+    outcomes.store(run.pk, [Outcome(pk, result=said(name)) for pk, name in names.items()])
+    run.refresh_from_db()
+    assert (run.total_compared, run.total_correct_predictions, run.agreement_sum) == (3, 2, 2.0)
+    text_project.refresh_from_db()
+    evaluated = computed(ada, text_project, "Moods__v1")
+    assert evaluated.summary is not None
+    assert evaluated.summary["headline"]["primary"] == {
+        "name": "accuracy",
+        "value": 2 / 3,
+        "higherIsBetter": True,
+    }
+    for name in ("Good", "pos"):
+        found = tasks(ada, run, f"&output_class={name}&output_from_name=sentiment")
+        assert [task["id"] for task in found] == ids[:3]
+        assert [task["score"] for task in found] == [1.0, 1.0, 0.0]
+        right = tasks(ada, run, f"&alignment_class={name}&alignment_outcome=true_positive")
+        assert [task["id"] for task in right] == ids[:2]
+
+
 def test_the_score_is_that_of_what_is_shown(ada: Caller, run: ModelRun, ids: list[int]) -> None:
     """Ground truths that were corrected, taken back and made after the run compared its answers."""
     first, second, _ = Annotation.objects.order_by("pk")
@@ -182,32 +209,6 @@ def test_the_text_of_a_span_is_no_class(
     expected["false_negative"] = ids[:1]
     for outcome, those in expected.items():
         assert found(f"&alignment_class=Apple&alignment_outcome={outcome}") == those
-
-
-def test_a_class_is_the_same_under_each_of_its_names(
-    ada: Caller, text_project: Project, version: PromptVersion, make_run: MakeRun, ids: list[int]
-) -> None:
-    """The evaluation of the same answers is the oracle."""
-    aliased = TEXT_CONFIG.replace('value="pos"', 'value="Good" alias="pos"')
-    Project.objects.filter(pk=text_project.pk).update(label_config=aliased)
-    run = make_run(version, project_subset="HasGT")
-    names = dict(zip(ids, ["Good", "pos", "Good"], strict=False))
-    outcomes.store(run.pk, [Outcome(pk, result=said(name)) for pk, name in names.items()])
-    run.refresh_from_db()
-    assert (run.total_compared, run.total_correct_predictions, run.agreement_sum) == (3, 2, 2.0)
-    text_project.refresh_from_db()
-    evaluated = computed(ada, text_project, "Moods__v1")
-    assert evaluated.summary is not None
-    assert evaluated.summary["headline"]["primary"] == {
-        "name": "accuracy",
-        "value": 2 / 3,
-        "higherIsBetter": True,
-    }
-    for name in ("Good", "pos"):
-        found = tasks(ada, run, f"&output_class={name}&output_from_name=sentiment")
-        assert [task["id"] for task in found] == ids[:3]
-        right = tasks(ada, run, f"&alignment_class={name}&alignment_outcome=true_positive")
-        assert [task["id"] for task in right] == ids[:2]
 
 
 REFUSED = [

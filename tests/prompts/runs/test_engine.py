@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
+from django.urls import reverse
 
 from predictions.models import Prediction, Project
 from predictions_api.jobs.leases import MOST_ATTEMPTS
@@ -437,6 +439,54 @@ def test_examples_are_shown_but_never_of_the_task_itself(
     assert sent[2] in {'{"sentiment": "pos"}', '{"sentiment": "neg"}'}
 
 
+def test_workers_that_take_it_up_later_ask_what_the_run_was_made_with(
+    ada: Caller,
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    desks: dict[str, Client],
+    model: Model,
+) -> None:
+    make_tasks(text_project, "good one")
+    run, again = make_run(our_version), make_run(our_version)
+    edited = {
+        "prompt": "Rate it: {text}",
+        "provider_model_id": "dearer",
+        "title": "v1b",
+        "model_provider_connection": None,
+    }
+    path = path_of(our_version)
+    assert ada.client.patch(path, edited, format="json").status_code == 200
+    ModelRun.objects.filter(pk=again.pk).update(asked=None)
+    assert executed(run).status == "Completed"
+    sent = model.counts()["last"]
+    assert (sent["model"], sent["messages"][-1]["content"]) == (
+        "stand-in",
+        "Which mood has this review? good one",
+    )
+    page = desks["reader"].get(reverse("admin:prompts_modelrun_page", args=[run.pk]))
+    assert "stand-in" in page.content.decode()
+    assert "dearer" not in page.content.decode()
+    # One that an earlier release made asks what its version says.
+    failed = executed(again)
+    assert failed.status_reason == "The version's provider connection was deleted."
+
+
+def test_a_connection_that_the_version_left_may_be_deleted(
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+) -> None:
+    make_tasks(text_project, "good one")
+    run = make_run(our_version)
+    PromptVersion.objects.update(model_provider_connection=None)
+    ProviderConnection.objects.all().delete()
+    assert executed(run).status_reason == "The version's provider connection was deleted."
+
+
 def test_the_key_is_sent_and_told_nobody(
     our_version: PromptVersion,
     make_run: MakeRun,
@@ -500,10 +550,10 @@ def test_what_a_model_thinks_is_counted_and_paid_for(
     model.control(usages=usages)
     ids = make_tasks(text_project, *usages)
     run = executed(make_run(our_version))
-    took = PredictionMeta.objects.order_by("prediction__task_id")
-    found = took.values_list("completion_tokens_count", "total_tokens_count", "total_cost")
-    assert len(ids) == 4
-    assert list(found) == [(885, 905, 1790.0), *[(5, 25, 30.0)] * 3]
+    columns = ("prediction_id", "completion_tokens_count", "total_tokens_count", "total_cost")
+    took = {pk: counted for pk, *counted in PredictionMeta.objects.values_list(*columns)}
+    found = [took[Prediction.objects.get(task=pk).pk] for pk in ids]
+    assert found == [[885, 905, 1790.0], *[[5, 25, 30.0]] * 3]
     assert (run.cost_usd, spent(row)) == (1880.0, 1880.0)
 
 

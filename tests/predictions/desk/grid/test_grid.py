@@ -228,6 +228,22 @@ def test_texts_and_pictures_in_tasks(
         assert desk.get(address(project) + other).status_code == 404
 
 
+def test_a_number_that_no_float_holds_keeps_no_task_from_being_shown(
+    ada: Caller, project: Project, desk: Client
+) -> None:
+    odd = {**region(x=10**400), "meta": {"n": 10**400}, "score": 0.5}
+    body = {
+        "data": {"image": "http://images.test/1.jpg", "n": 10**400},
+        "predictions": [{"result": [region(), odd], "model_version": "v1"}],
+        "annotations": [{"result": [odd], "ground_truth": True}],
+    }
+    url = f"/api/projects/{project.pk}/import?return_task_ids=1"
+    ids = ada.client.post(url, body, format="json").json()["task_ids"]
+    page = desk.get(address(project)).content.decode()
+    assert shown(page) == ids
+    assert "Infinity" not in page
+
+
 def test_an_empty_project(desk: Client, project: Project) -> None:
     page = desk.get(address(project)).content.decode()
     assert "The project has no tasks yet." in page
