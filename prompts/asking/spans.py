@@ -1,7 +1,8 @@
 """Where spans of an answer are: models read a text well and count its characters badly. Pure."""
 
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from predictions.regions.config import Control, ObjectTag, read_config
 from predictions.regions.labelling import interface
@@ -62,8 +63,8 @@ def _placed(where: str, span: Any, text: str, taken: set[tuple[int, str]]) -> An
     if not isinstance(span, dict):
         return span
     start, end, said = span.get("start"), span.get("end"), span.get("text")
-    # What is no place at all, the schema refuses.
-    if not isinstance(start, int | float) or not isinstance(end, int | float) or start < 0:
+    # What is no place at all is refused by the schema, and where regions are made.
+    if not _is_place(start) or not _is_place(end):
         return span
     if not isinstance(said, str) or not said:
         if not (start == int(start) and end == int(end) and start < end <= len(text)):
@@ -74,6 +75,10 @@ def _placed(where: str, span: Any, text: str, taken: set[tuple[int, str]]) -> An
         start = _nearest(where, said, text, int(start), taken)
     taken.add((int(start), said))
     return {**span, "start": int(start), "end": int(start) + len(said)}
+
+
+def _is_place(place: Any) -> TypeGuard[float]:
+    return isinstance(place, int | float) and math.isfinite(place) and place >= 0
 
 
 def _nearest(where: str, said: str, text: str, start: int, taken: set[tuple[int, str]]) -> int:

@@ -37,8 +37,13 @@ class LockedRun(NamedTuple):
     heard_in: int | None
 
 
+# Whom the run asks, whatever its version says since.
+CONNECTION = (
+    "CASE WHEN r.asked IS NULL THEN v.model_provider_connection_id"
+    " ELSE (r.asked ->> 'model_provider_connection_id')::bigint END"
+)
 LOCK_SQL = """
-SELECT r.status, r.project_id, r.model_version_id, v.model_provider_connection_id,
+SELECT r.status, r.project_id, r.model_version_id, {connection},
        r.total_failed, coalesce(r.named, m.title || '__' || v.title),
        CASE WHEN {is_heard} THEN m.workspace_id END
 FROM prompts_modelrun r
@@ -50,7 +55,9 @@ WHERE r.id = %s FOR NO KEY UPDATE OF r
 
 def lock(run_id: int) -> LockedRun | None:
     """The run, which others may not write until the transaction ends; None for a deleted one."""
-    sql = LOCK_SQL.format(is_heard=recording.anybody_listens("m.workspace_id"))
+    sql = LOCK_SQL.format(
+        connection=CONNECTION, is_heard=recording.anybody_listens("m.workspace_id")
+    )
     row = fetch_one(sql, [run_id])
     return None if row is None else LockedRun(*row)
 

@@ -73,12 +73,26 @@ def update_prompt(prompt: Prompt, values: Values, access: Access) -> Prompt:
     return prompt
 
 
+def _title_of_copy(prompt: Prompt) -> str:
+    """`Title (copy)`, or the first free of `Title (copy 2)` and so on: predictions of prompts of
+    one title would be of one model version.
+    """
+    title = prompt.title[:480]
+    of_workspace = Prompt.objects.filter(workspace_id=prompt.workspace_id)
+    starting = of_workspace.filter(title__startswith=f"{title} (copy")
+    taken, found, n = set(starting.values_list("title", flat=True)), f"{title} (copy)", 1
+    while found in taken:
+        n += 1
+        found = f"{title} (copy {n})"
+    return found
+
+
 @transaction.atomic
 def duplicate_prompt(prompt: Prompt, access: Access) -> Prompt:
     """A copy with its versions, without its runs."""
     copy = create_prompt(
         {
-            "title": f"{prompt.title[:490]} (copy)",
+            "title": _title_of_copy(prompt),
             "description": prompt.description,
             "input_fields": prompt.input_fields,
             "output_classes": prompt.output_classes,

@@ -329,11 +329,7 @@ class Executor:
 
     async def _store(self, batch: list[Outcome]) -> None:
         stored = await self._in_database(
-            outcomes.store_or_fail,
-            self.plan.run_id,
-            batch,
-            owner=self.holder.id,
-            payer_id=self.plan.row.pk,
+            outcomes.store_or_fail, self.plan.run_id, batch, owner=self.holder.id
         )
         self._learn(stored.status)
         if stored.spent:

@@ -38,17 +38,8 @@ class Stored:
 
 
 @transaction.atomic
-def store(
-    run_id: int,
-    outcomes: Sequence[Outcome],
-    *,
-    owner: UUID | None = None,
-    payer_id: int | None = None,
-) -> Stored:
+def store(run_id: int, outcomes: Sequence[Outcome], *, owner: UUID | None = None) -> Stored:
     """Stores a batch and ends the run if it was the last. About ten statements for any size.
-
-    `payer_id` is the provider connection that was asked, which the version may have left since;
-    the version's own by default.
 
     Of several outcomes of one task the first prediction counts, with what earlier failures took,
     else the first failure. Outcomes of
@@ -71,33 +62,30 @@ def store(
         failed = [task_id for task_id in accepted if task_id in earlier]
         agreements = rows.write(run_id, run, kept, failed)
         cost = sum(outcome.total_cost or 0.0 for outcome in kept)
-        spent = budgets.spend(payer_id or run.connection_id, cost)
+        spent = budgets.spend(run.connection_id, cost)
         spent = rows.count(run_id, kept, agreements, n_replaced=len(failed)) or spent
     status = state.finish_if_done(run_id) or ModelRun.Status.IN_PROGRESS
     return Stored(status, accepted, spent)
 
 
-def store_or_fail(
-    run_id: int, outcomes: Sequence[Outcome], *, owner: UUID, payer_id: int
-) -> Stored:
+def store_or_fail(run_id: int, outcomes: Sequence[Outcome], *, owner: UUID) -> Stored:
     """As `store`, for answers that are paid for: one that cannot be stored becomes a failure of its
     task, told once in the log, and keeps none of the others from being stored.
 
     Raises where the database is away, and where not even the failure can be stored.
     """
     try:
-        return store(run_id, outcomes, owner=owner, payer_id=payer_id)
+        return store(run_id, outcomes, owner=owner)
     except Exception as error:
         if not outcomes or is_outage(error):
             raise
         if len(outcomes) == 1:
             [outcome] = outcomes
             log.exception("run %s, task %s: not stored", run_id, outcome.task_id)
-            return store(run_id, [_not_stored(outcome)], owner=owner, payer_id=payer_id)
+            return store(run_id, [_not_stored(outcome)], owner=owner)
     middle = len(outcomes) // 2
     first, second = (
-        store_or_fail(run_id, half, owner=owner, payer_id=payer_id)
-        for half in (outcomes[:middle], outcomes[middle:])
+        store_or_fail(run_id, half, owner=owner) for half in (outcomes[:middle], outcomes[middle:])
     )
     spent = second.spent or first.spent
     return Stored(second.status, first.accepted | second.accepted, spent)

@@ -192,6 +192,8 @@ def test_a_budget_ends_the_run_with_the_batch_that_spends_it(
     ModelRun.objects.update(budget_usd=1.0)
     values = {"project_id": run.project_id, "project_subset": "All", "job_id": "theirs"}
     connected = start.create(values, our_version, ada.access)
+    # Whom the run was made to ask, whatever its version says since.
+    PromptVersion.objects.update(model_provider_connection=None)
     for one, whose in ((run, "The run's"), (connected, "The provider connection's")):
         first, second, third = (answer(task_id, total_cost_usd=0.6) for task_id in ids)
         assert skipped(post(ada, one, first)) == []

@@ -145,3 +145,6 @@ def test_a_copy_has_the_versions(ada: Caller, make_version: MakeVersion) -> None
     versions = ada.client.get(f"{URL}{copy['id']}/versions").json()
     assert [found["title"] for found in versions] == ["one", "two"]
     assert PromptVersion.objects.count() == 4
+    # Their predictions are of model versions of their own.
+    again = [ada.client.post(f"{URL}{last.parent_model_id}/duplicate").json() for _ in range(2)]
+    assert [one["title"] for one in again] == ["Moods (copy 2)", "Moods (copy 3)"]

@@ -3,6 +3,7 @@
 import contextlib
 import doctest
 import json
+import math
 from typing import Any
 
 import pytest
@@ -296,7 +297,16 @@ def test_spans_are_where_their_text_is(said: Any, expected: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [span(0, 17), span(3, 3), span(3, 0), span(0, 3, "Eve"), span(0.5, 3), span(20, 23)]
+    "said",
+    [
+        span(0, 17),
+        span(3, 3),
+        span(3, 0),
+        span(0, 3, "Eve"),
+        span(0.5, 3),
+        span(20, 23),
+        span(0, 2**80),
+    ],
 )
 def test_spans_that_are_nowhere_are_no_answer(said: Any) -> None:
     with pytest.raises(answers.InvalidAnswer, match=r"ner\.1: "):
@@ -307,7 +317,7 @@ def test_spans_that_are_nowhere_are_no_answer(said: Any) -> None:
 def test_spans_of_a_text_that_is_not_there_stay(data: Any) -> None:
     odd = {"ner": [span(0, 99), 5, {"start": "x"}, {"start": True}], "stars": 4}
     assert spans.placed(SPANS, odd, data) == odd
-    there = {"ner": [5, {"start": "x"}], "stars": 4}
+    there = {"ner": [5, {"start": "x"}, span(math.inf, 3), span(-1, 3)], "stars": 4}
     assert spans.placed(SPANS, there, {"text": "Ada"}) == there
     elsewhere = SPANS.replace("<Text ", '<Text valueType="url" ')
     assert spans.placed(elsewhere, odd, {"text": "Ada"}) == odd
