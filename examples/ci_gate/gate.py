@@ -85,19 +85,19 @@ def evaluate(server: Server, asked: Report, *, within_s: float) -> Report:
 
 
 def baseline_of(server: Server, new: Report, named: str | None) -> Report | None:
-    """The header of what the new evaluation is compared with: the named evaluation, the newest of
-    the named version, or without a name the accepted one of its kind and control, if there is any.
-    Refused where the name means nothing, or what is meant cannot be compared.
+    """What the new one is compared with: the evaluation or the newest of the version of that name,
+    else the accepted one of its kind and control. Refused where that cannot be compared.
     """
     if named is not None and (header := _evaluation(server, named)) is not None:
         return _comparable(header, new)
-    query = {"project": new["project"], "accepted": "true", "limit": "200"}
-    if named is not None:
-        query = {"version": named, "status": "done", "limit": "200"}
-    for one in server.evals("GET", **query)["evals"]:
-        if one["project"] == new["project"] and one["evalId"] != new["evalId"]:
+    mine, most = {"project": new["project"]}, {"status": "done", "limit": "200"}
+    # Lists end after 200, and that of a version is of all projects.
+    queries = [mine | {"accepted": "true"}] if named is None else [mine, {"version": named}]
+    needed = ("taskType", "control") if named is None else COMMON
+    for one in (one for asked in queries for one in server.evals("GET", **asked | most)["evals"]):
+        is_meant = one["project"] == new["project"] and named in (None, one["versionId"])
+        if is_meant and one["evalId"] != new["evalId"]:
             header = server.evals("GET", f"/{one['evalId']}")
-            needed = ("taskType", "control") if named is None else COMMON
             if all(_agree(header, new, name) for name in needed):
                 return _comparable(header, new)
     if named is not None:

@@ -294,6 +294,21 @@ def test_what_cannot_be_compared(
     assert found.comment == f"**{escaped(f'cannot tell: {text}')}**\n"
 
 
+def test_a_version_that_other_projects_have_as_well(
+    build: Build, ada: Caller, project: Project, make_project: MakeProject
+) -> None:
+    meant, other = computed(ada, project, "v2"), make_project(ada, title="Another")
+    rows = [ModelEval.objects.get(pk=meant.pk) for _ in range(200)]
+    for n, one in enumerate(rows):
+        one.pk, one.eval_id, one.project = None, f"{n:020}", other
+    ModelEval.objects.bulk_create(rows)
+    found = build("v1", "--baseline", "v2")
+    assert found.report["baseline"]["evaluation"] == meant.eval_id
+    # Nobody means the newest by a variable that is empty.
+    unset = build("v1", "--baseline", "")
+    assert (unset.code, unset.report["verdict"]) == (2, "unknown")
+
+
 def test_another_project_is_no_baseline(
     build: Build, ada: Caller, make_project: MakeProject
 ) -> None:
