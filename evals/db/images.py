@@ -37,15 +37,19 @@ WHERE evaluation_id = %s ORDER BY c.n
 
 # By the primary key. Images of one task share its annotation.
 GROUND_TRUTHS_SQL = """
-SELECT md5(string_agg(concat_ws(' ', task_id, annotation_id, split), ',' ORDER BY task_id))
+SELECT md5(string_agg(
+    concat_ws(' ', task_id, annotation_id, split, told), ',' ORDER BY task_id, told
+))
 FROM (
-    SELECT DISTINCT task_id, annotation_id, split FROM evals_evalimage WHERE evaluation_id = %s
+    SELECT DISTINCT task_id, annotation_id, split, nullif(told, '') AS told
+    FROM evals_evalimage WHERE evaluation_id = %s
 ) AS truth
 """
 
 
 def ground_truth_digest(evaluation: ModelEval) -> str:
-    """Which annotation counted for which task, and in which split, as one digest of 32 hex digits.
+    """Which annotation counted for which task, in which split, and what the task told of it (its
+    image's size, the text of spans), as one digest of 32 hex digits.
 
     Of a wholly counted evaluation of the store. It tells what the moment of the newest annotation
     does not: that one was removed, and an older one of its task counts again.

@@ -103,7 +103,9 @@ class Difference(Document):
             "iouThreshold, iouInclusive, tolerance, normalization, keypointSigmas, labelMap, "
             "query, askedClasses, newestGroundTruthAt, groundTruths and groundTruthDigest (of the "
             "snapshot: ground truth was added, changed, removed or moved to another split in "
-            "between), classes."
+            "between, or the sizes or texts that its tasks tell were changed), classes; and "
+            "labelConfig, where it was edited in between so that the same results mean something "
+            "else (choices an answer may have, aliases, how times are written)."
         ),
     ]
     total_images: int

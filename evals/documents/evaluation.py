@@ -77,7 +77,8 @@ class Snapshot(Document):
         str | UnsetType,
         Meta(
             description="The same where the same annotations counted for the same tasks in the "
-            "same splits. When done, unless by a version of the server that had none."
+            "same splits, and these told the same sizes and texts. When done, unless by a version "
+            "of the server that had none."
         ),
     ] = UNSET
 

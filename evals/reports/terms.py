@@ -1,8 +1,10 @@
 """Whether two evaluations measure the same thing, so that their numbers can be compared."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from evals.db.definition import OF_SOME, parameters_of
+from evals.engine.reading import Reading, reading_of
 from evals.models import ModelEval
 
 #: Options of a request that have no value of their own where none was asked for, and change what
@@ -17,12 +19,44 @@ def differing_terms(one: ModelEval, other: ModelEval) -> list[str]:
     the same.
     """
     first, second = _terms(one), _terms(other)
-    return [name for name in first if name in second and first[name] != second[name]]
+    terms = [name for name in first if name in second and first[name] != second[name]]
+    return [*terms, "labelConfig"] if _are_read_otherwise(one, other) else terms
+
+
+def _are_read_otherwise(one: ModelEval, other: ModelEval) -> bool:
+    """Whether the same results mean something else to both, as the labelling config was edited in
+    between: how many choices an answer may have, which label a name stands for, how times are
+    written, what a text is. A name that only one of them knows is no difference.
+    """
+    computed = {each.origin for each in (one, other)} == {ModelEval.Origin.COMPUTED}
+    if not computed or (one.task_type, one.control) != (other.task_type, other.control):
+        return False
+    if one.is_multi_label != other.is_multi_label:
+        return True
+    if one.reading == other.reading:
+        return False
+    meanings = _meanings(reading_of(one.reading)), _meanings(reading_of(other.reading))
+    return any(_differ(first, second) for first, second in zip(*meanings, strict=True))
+
+
+def _meanings(reading: Reading) -> list[Mapping[str, Any]]:
+    """What the labelling config says about each name: of labels, key points, objects."""
+    return [
+        reading.aliases,
+        reading.own_aliases,
+        {shown: called for called, shown in reading.keypoints},
+        reading.time_formats,
+        {one.name: (one.path, one.text_key, one.is_html) for one in reading.objects},
+    ]
+
+
+def _differ(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    return any(first[name] != second[name] for name in first.keys() & second.keys())
 
 
 def has_other_ground_truth(one: ModelEval, other: ModelEval) -> bool:
     """Whether ground truth of their project was added, changed, removed or moved to another split
-    between the two.
+    between the two, or what its tasks tell of it (sizes, texts) was changed.
 
     False where an imported file does not tell, or the projects differ.
     """
@@ -42,7 +76,9 @@ def ground_truth_terms(one: ModelEval, other: ModelEval) -> list[str]:
     )
     if is_of_same and one.n_ground_truths != other.n_ground_truths:
         terms.append("groundTruths")
-    # Where an older annotation of the same task counts again, their number is the same, too.
+    # Where an older annotation of the same task counts again, their number is the same, too. What
+    # is read of tasks depends on the kind.
+    is_of_same &= (one.task_type, one.control) == (other.task_type, other.control)
     digests = [(each.summary or {}).get("groundTruthDigest") for each in (one, other)]
     if is_of_same and None not in digests and digests[0] != digests[1]:
         terms.append("groundTruthDigest")

@@ -13,7 +13,7 @@ from evals.reports.terms import differing_terms
 COLUMNS = (
     "eval_id", "model_id", "model_version", "version_id", "created_at", "is_accepted", "summary",
     "task_type", "origin", "control", "ground_truth", "matching", "iou_threshold", "inclusive",
-    "options",
+    "options", "reading", "is_multi_label",
 )  # fmt: skip
 
 

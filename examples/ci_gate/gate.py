@@ -89,7 +89,7 @@ def baseline_of(server: Server, new: Report, named: str | None) -> Report | None
     else the accepted one of its kind and control. Refused where that cannot be compared.
     """
     if named is not None and (header := _evaluation(server, named)) is not None:
-        return _comparable(header, new)
+        return _comparable(server, header, new)
     mine, most = {"project": new["project"]}, {"status": "done", "limit": "200"}
     # Lists end after 200, and that of a version is of all projects.
     queries = [mine | {"accepted": "true"}] if named is None else [mine, {"version": named}]
@@ -99,15 +99,19 @@ def baseline_of(server: Server, new: Report, named: str | None) -> Report | None
         if is_meant and one["evalId"] != new["evalId"]:
             header = server.evals("GET", f"/{one['evalId']}")
             if all(_agree(header, new, name) for name in needed):
-                return _comparable(header, new)
+                return _comparable(server, header, new)
     if named is not None:
         raise Refused(f"There is no finished evaluation {named}, or of a version of that name.")
     return None
 
 
-def _comparable(header: Report, new: Report) -> Report:
-    if differing := ", ".join(name for name in COMMON if not _agree(header, new, name)):
-        raise Refused(f"{header['evalId']} cannot be compared: it has another {differing}.")
+def _comparable(server: Server, header: Report, new: Report) -> Report:
+    mine, differing = header["evalId"], [name for name in COMMON if not _agree(header, new, name)]
+    if header["source"] == "computed" and not differing:
+        found = server.evals("GET", f"/{mine}/diff/{new['evalId']}", limit="1")["differingTerms"]
+        differing = [name for name in found if name == "labelConfig"]
+    if differing:
+        raise Refused(f"{mine} cannot be compared: it has another {', '.join(differing)}.")
     return dict(header)
 
 
@@ -179,13 +183,9 @@ def changes(server: Server, report: Report, decisive: list[str]) -> list[Report]
 
 def judge(server: Server, options: argparse.Namespace) -> Report:
     """Evaluates, compares, and says what came of it."""
-    asked = {
-        "project": options.project,
-        "modelVersion": options.model_version,
-        "control": options.control,
-        "groundTruth": options.ground_truth,
-    }
-    asked = {name: value for name, value in asked.items() if value is not None}
+    asked = {"project": options.project, "modelVersion": options.model_version}
+    more = {"control": options.control, "groundTruth": options.ground_truth}
+    asked |= {name: value for name, value in more.items() if value is not None}
     new = evaluate(server, asked, within_s=options.within)
     split = options.split
     if (confidence := options.confidence) is None:

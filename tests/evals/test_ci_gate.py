@@ -20,7 +20,7 @@ from evals.jobs import run
 from evals.models import ModelEval
 from examples.ci_gate.gate import escaped
 from predictions.models import Annotation, Project, Task
-from tests.conftest import Caller, MakeProject
+from tests.conftest import TEXT_CONFIG, Caller, MakeProject
 from tests.contract.conftest import address, unbuffered_sockets
 from tests.evals.conftest import CAR, box, computed, load, task, tasks
 from tests.evals.draws import counted, significance
@@ -343,6 +343,29 @@ def test_an_accepted_one_that_measured_otherwise_is_told(
     accept(ada, accepted)
     found = build("v1")
     text = f"cannot tell: {accepted.eval_id} cannot be compared: it has another {differing}.\n"
+    assert (found.code, found.output) == (2, text)
+
+
+def test_an_accepted_one_of_a_config_that_meant_something_else_is_told(
+    build: Build, ada: Caller, make_project: MakeProject
+) -> None:
+    config = TEXT_CONFIG.replace("<Choices", '<Choices choice="multiple"')
+    made = make_project(ada, config, title="Moods")
+    value = {"choices": ["pos"]}
+    answer = [{"from_name": "sentiment", "to_name": "text", "type": "choices", "value": value}]
+    item = {
+        "data": {"text": "a"},
+        "annotations": [{"result": answer, "ground_truth": True}],
+        "predictions": [{"result": answer, "model_version": "v1"}],
+    }
+    load(ada, made, [item])
+    accepted = computed(ada, made)
+    accept(ada, accepted)
+    body = {"label_config": TEXT_CONFIG}
+    answered = ada.client.patch(f"/api/projects/{made.pk}/", body, format="json")
+    assert answered.status_code == 200
+    found = build("v1", "--project", made.slug)
+    text = f"cannot tell: {accepted.eval_id} cannot be compared: it has another labelConfig.\n"
     assert (found.code, found.output) == (2, text)
 
 

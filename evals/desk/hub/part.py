@@ -26,7 +26,7 @@ MOST = 200
 LISTED = 8
 #: Versions that are named one by one where no evaluation has them.
 MOST_NAMED = 5
-LONG_COLUMNS = ("classes", "warnings", "ignored", "reading", "engines")
+LONG_COLUMNS = ("classes", "warnings", "ignored", "engines")
 Status = ModelEval.Status
 
 

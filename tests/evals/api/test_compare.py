@@ -198,3 +198,109 @@ def test_ground_truth_that_an_older_annotation_replaces_is_told(
     assert "groundTruthDigest" not in ada.client.get(path).json()["snapshot"]
     found = ada.client.get(f"{path}/diff/{after.eval_id}").json()
     assert found["differingTerms"] == []
+
+
+CHOICES = """<View><Text name="text" value="$text"/><Choices name="c" toName="text"{more}>
+<Choice value="A"/><Choice value="B"{alias}/></Choices></View>"""
+TIMES = """<View><TimeSeries name="text" value="$text" timeColumn="t" timeFormat="{format}">
+<Channel column="v"/></TimeSeries>
+<TimeSeriesLabels name="c" toName="text"><Label value="A"/></TimeSeriesLabels></View>"""
+
+
+def choose(*names: str) -> dict[str, Any]:
+    return {"type": "choices", "value": {"choices": list(names)}}
+
+
+def last(start: str, end: str) -> dict[str, Any]:
+    value = {"start": start, "end": end, "timeserieslabels": ["A"]}
+    return {"type": "timeserieslabels", "value": value}
+
+
+EDITED = [
+    (CHOICES, {"more": ' choice="multiple"', "alias": ""}, {"more": "", "alias": ""}, choose("A")),
+    (
+        CHOICES,
+        {"more": "", "alias": ' alias="C"'},
+        {"more": "", "alias": ' alias="A"'},
+        choose("B"),
+    ),
+    (TIMES, {"format": "%m/%d/%Y"}, {"format": "%d/%m/%Y"}, last("03/02/2024", "09/02/2024")),
+]
+
+
+@pytest.mark.parametrize(("config", "before", "after", "region"), EDITED)
+def test_an_edited_config_that_means_something_else_is_told(
+    ada: Caller,
+    make_project: MakeProject,
+    config: str,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    region: dict[str, Any],
+) -> None:
+    made = make_project(ada, config.format(**before), title="Edited")
+    answer = [{"from_name": "c", "to_name": "text", **region}]
+    item = {
+        "data": {"text": "a"},
+        "annotations": [{"result": answer, "ground_truth": True}],
+        "predictions": [{"result": answer, "model_version": "v1"}],
+    }
+    load(ada, made, [item])
+    first, same = (computed(ada, made, versionId="4", modelId=name) for name in "ab")
+    edit(ada, made, config.format(**after))
+    other = computed(ada, made, versionId="4", modelId="c")
+    diff = f"{PATH}/{first.eval_id}/diff/{{}}"
+    assert ada.client.get(diff.format(same.eval_id)).json()["differingTerms"] == []
+    assert "labelConfig" in ada.client.get(diff.format(other.eval_id)).json()["differingTerms"]
+    query = {"project": made.slug, "version": "4"}
+    models = ada.client.get(f"{PATH}/compare", query).json()["models"]
+    reason = f"its evaluation has another labelConfig than {other.eval_id}"
+    told = {one["modelId"]: one["exclusionReason"] for one in models}
+    assert told == {"a": reason, "b": reason, "c": None}
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        CHOICES.format(more="", alias="").replace('value="B"', 'value="B"/><Choice value="D"'),
+        CHOICES.format(more="", alias="").replace('"A"/>', '"A"/><Choice value="E" alias="F"/>'),
+        CHOICES.format(more=' showInLine="true"', alias=' hotkey="b"'),
+    ],
+)
+def test_an_edited_config_that_means_the_same_is_none(
+    ada: Caller, make_project: MakeProject, after: str
+) -> None:
+    made = make_project(ada, CHOICES.format(more="", alias=""), title="Edited")
+    answer = [{"from_name": "c", "to_name": "text", **choose("A")}]
+    item = {
+        "data": {"text": "a"},
+        "annotations": [{"result": answer, "ground_truth": True}],
+        "predictions": [{"result": answer, "model_version": "v1"}],
+    }
+    load(ada, made, [item])
+    first = computed(ada, made, versionId="4")
+    edit(ada, made, after)
+    second = computed(ada, made, versionId="4")
+    found = ada.client.get(f"{PATH}/{first.eval_id}/diff/{second.eval_id}").json()
+    assert "labelConfig" not in found["differingTerms"]
+
+
+def edit(ada: Caller, project: Project, config: str) -> None:
+    body = {"label_config": config}
+    answer = ada.client.patch(f"/api/projects/{project.pk}/", body, format="json")
+    assert answer.status_code == 200, answer.json()
+    project.refresh_from_db()
+
+
+def test_sizes_that_tasks_tell_since_are_told(ada: Caller, project: Project) -> None:
+    ids = load(ada, project, tasks())
+    before = computed(ada, project, versionId="4", modelId="a")
+    for task_id in ids:
+        meta = {"image_size": {"width": 1000, "height": 200}}
+        answer = ada.client.patch(f"/api/tasks/{task_id}/", {"meta": meta}, format="json")
+        assert answer.status_code == 200
+    after = computed(ada, project, versionId="4", modelId="b")
+    found = ada.client.get(f"{PATH}/{before.eval_id}/diff/{after.eval_id}").json()
+    assert "groundTruthDigest" in found["differingTerms"]
+    query = {"project": project.slug, "version": "4"}
+    models = ada.client.get(f"{PATH}/compare", query).json()["models"]
+    assert {one["modelId"]: one["otherGroundTruth"] for one in models} == {"a": True, "b": False}
