@@ -322,7 +322,8 @@ class _Reader:
                 continue
             if taken is not None:
                 row, side.shapes[len(side.rows)] = taken
-                side.take(at, row, region if is_truth else {})
+                beside = partners.of(region) if is_truth else []
+                side.take(at, row, region if is_truth else {}, beside)
 
     def _tell_of_nowhere(self, image: int, region: Region, at: int, *, is_truth: bool) -> None:
         is_compared = shape_of(region.get("type")) in self.reading.shapes

@@ -1,6 +1,5 @@
 """Ground truth or detections of a chunk of images as arrays, and while they are gathered."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
@@ -20,7 +19,7 @@ from predictions.regions.geometry import (
     pixel_boxes,
     shape_rle,
 )
-from predictions_api.http.storable import is_number
+from predictions.regions.labels import meta_of, read_area, read_crowd
 
 #: Place of the image, label, score; x, y, width, height in per cent; width and height of the image.
 Row = tuple[int, int, float, float, float, float, float, float, float]
@@ -188,21 +187,25 @@ class GatheredSide:
     crowds: set[int] = field(default_factory=set)
     areas: dict[int, float] = field(default_factory=dict)
 
-    def take(self, at: int, row: Row, told: Mapping[str, Any]) -> None:
-        """The next shape: its region stands at `at` in the result, `told` is what may say more."""
+    def take(
+        self, at: int, row: Row, told: Mapping[str, Any], partners: Sequence[Any] = ()
+    ) -> None:
+        """The next shape: its region stands at `at` in the result; `told`, and the entries of its
+        label, are what may say more.
+        """
         position = len(self.rows)
         self.regions[position] = at
         self.rows.append(row)
-        meta = told.get("meta")
-        if isinstance(meta, Mapping):
+        meta = meta_of(told, partners)
+        if meta:
             self.tell(position, meta.get("iscrowd"), meta.get("area"))
 
     def tell(self, position: int, is_crowd: Any, area: Any) -> None:
         """Takes in what the data says of an object; what is no answer says nothing."""
-        if isinstance(is_crowd, int | float) and is_crowd == 1:
+        if read_crowd(is_crowd):
             self.crowds.add(position)
-        if is_number(area) and 0 <= area < math.inf:
-            self.areas[position] = float(area)
+        if (known := read_area(area)) is not None:
+            self.areas[position] = known
 
     def table(self) -> Floats:
         """The rows as an array, float64 (n, 9)."""

@@ -4,6 +4,7 @@ A shape and its label may be two regions of one id ("Rectangle" beside "Labels",
 region); they are joined within their own annotation or prediction only, and only by a real id.
 """
 
+import math
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
@@ -86,6 +87,25 @@ def region_labels(
     if isinstance(name, str) and name in unlabelled:
         return [name]
     raise PassedOver(Reason.NO_LABEL)
+
+
+def meta_of(region: Region, partners: Sequence[Region] = ()) -> dict[str, Any]:
+    """What `meta` says of an object: that of its region, else that of the entry of its label."""
+    metas = [one.get("meta") for one in (region, *partners)]
+    merged: dict[str, Any] = {}
+    for meta in reversed(metas):
+        merged |= meta if isinstance(meta, Mapping) else {}
+    return merged
+
+
+def read_crowd(told: Any) -> bool:
+    """Whether `meta.iscrowd` says that a region is a crowd of objects: 1 or true."""
+    return isinstance(told, int | float) and told == 1
+
+
+def read_area(told: Any) -> float | None:
+    """`meta.area`, the object's area in pixels, from 0 on; None for what is none."""
+    return float(told) if is_number(told) and 0 <= told < math.inf else None
 
 
 def read_names(listed: Any) -> list[str]:

@@ -35,6 +35,7 @@ from predictions.regions.geometry import (
     polygon_rle,
     rotated_corners,
 )
+from predictions.regions.labels import read_number
 from predictions_api import memory
 from predictions_api.http.storable import finite_number, is_number, number_within
 
@@ -80,11 +81,11 @@ def region_shape(
 
 
 def own_size(region: Mapping[str, Any]) -> Size | None:
-    """Width and height in pixels that the region gives for its image; None without usable ones."""
-    width, height = region.get("original_width"), region.get("original_height")
-    if not _is_side(width) or not _is_side(height):
-        return None
-    return float(width or 0), float(height or 0)
+    """Width and height in pixels that the region gives for its image, numbers or texts that hold
+    one; None without usable ones.
+    """
+    width, height = _side(region.get("original_width")), _side(region.get("original_height"))
+    return None if width is None or height is None else (width, height)
 
 
 def meta_size(told: Any) -> Size | None:
@@ -96,8 +97,9 @@ def meta_size(told: Any) -> Size | None:
     return own_size({f"original_{side}": told.get(side) for side in ("width", "height")})
 
 
-def _is_side(length: Any) -> bool:
-    return number_within(length, 1, 2**31 - 1) is not None
+def _side(told: Any) -> float | None:
+    """A length in pixels, a number or text that holds one; None for anything else."""
+    return number_within(read_number(told), 1, 2**31 - 1)
 
 
 def is_upright(rotation: Any) -> bool:

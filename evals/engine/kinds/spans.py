@@ -110,12 +110,15 @@ def _character(stored: Any) -> int:
 
 def _in_paragraphs(value: Any, starts: Sequence[int]) -> Extent:
     """`start` and `end` are places of paragraphs, the offsets are within them. `starts` has the
-    first character of each paragraph.
+    first character of each paragraph, and the end of the last one.
+
+    `PassedOver` for a place in no paragraph, or within one that has no text: its characters would
+    be those of the next.
     """
     found = []
     for side in ("start", "end"):
         place, offset = _character(value.get(side)), _character(value.get(f"{side}Offset"))
-        if place >= len(starts):
+        if place + 1 >= len(starts) or (offset and starts[place] == starts[place + 1]):
             raise PassedOver(Reason.NO_GEOMETRY)
         found.append(starts[place] + offset)
     return found[0], found[1]
@@ -129,10 +132,10 @@ class _Starts:
         self._starts: list[int] = []
 
     def of(self, paragraphs: Any, text_key: str) -> list[int]:
-        """The first character of each paragraph."""
+        """The first character of each paragraph, and the end of the last one."""
         if paragraphs is not self._paragraphs:
             lengths = map(len, paragraph_texts(paragraphs, text_key))
-            self._paragraphs, self._starts = paragraphs, list(accumulate(lengths, initial=0))[:-1]
+            self._paragraphs, self._starts = paragraphs, list(accumulate(lengths, initial=0))
         return self._starts
 
 

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +26,13 @@ MOST_ALIGNED = 2**26
 #: Numbers of a packed state before those of the scores.
 N_COUNTS = 6
 
-NO_LETTER = re.compile(r"[^\w\s]|_")
+NO_LETTERS = re.compile(r"(?:[^\w\s]|_)+")
+#: Categories of marks: that take no place of their own, that take one, that enclose.
+MARKS = frozenset({"Mn", "Mc", "Me"})
+#: Say which form of a character is drawn, as the coloured one of a heart.
+SELECTORS = frozenset(
+    [*range(0x180B, 0x180E), 0x180F, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]
+)
 
 
 def _spaces(text: str) -> str:
@@ -37,12 +44,20 @@ def _case(text: str) -> str:
 
 
 def _words(text: str) -> str:
-    return _spaces(NO_LETTER.sub(_mark, text.lower()))
+    return _spaces(NO_LETTERS.sub(_marks, text.lower()))
 
 
-def _mark(found: re.Match[str]) -> str:
-    """The character where it is a mark of the letter before it, as vowels are in Hindi and Thai."""
-    return found[0] if unicodedata.category(found[0]).startswith("M") else ""
+def _marks(found: re.Match[str]) -> str:
+    """Of characters that are no letters the marks of the letter before them, as vowels are in Hindi
+    and Thai. Those of an emoji go with it.
+    """
+    if not found.start() or found.string[found.start() - 1].isspace():
+        return ""
+    kinds = ((one, unicodedata.category(one)) for one in found[0])
+    # A joiner may stand between a letter and its mark, as in Bengali.
+    marks = takewhile(lambda one: one[1] in MARKS or one[1] == "Cf", kinds)
+    kept = (one for one, kind in marks if kind in {"Mn", "Mc"})
+    return "".join(one for one in kept if ord(one) not in SELECTORS)
 
 
 #: What is done to both sides before everything, by its name in a request.

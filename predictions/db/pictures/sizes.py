@@ -10,14 +10,14 @@ from predictions_api.postgres.sql import execute, fetch_all
 
 # What regions say of their image's size, by (task, id).
 SIDES = ("width", "height")
-WIDTH, HEIGHT = (f"(e.region->>'original_{name}')::numeric" for name in SIDES)
+# A number, or text that holds one: as `predictions.regions.shapes` reads it.
+LENGTH = "(CASE WHEN {0} ~ '^ *[0-9]{{1,10}}([.][0-9]{{0,50}})? *$' THEN ({0})::numeric END)"
+WIDTH, HEIGHT = (LENGTH.format(f"e.region->>'original_{name}'") for name in SIDES)
 REGIONS_SQL = f"""
 CROSS JOIN LATERAL jsonb_array_elements(
     CASE jsonb_typeof(s.result) WHEN 'array' THEN s.result ELSE '[]' END
 ) WITH ORDINALITY e (region, n)
 WHERE s.task_id = ANY(%(tasks)s)
-  AND jsonb_typeof(e.region->'original_width') = 'number'
-  AND jsonb_typeof(e.region->'original_height') = 'number'
   AND {WIDTH} BETWEEN 1 AND 2147483647 AND {HEIGHT} BETWEEN 1 AND 2147483647
 """
 # Of the first region of the ground truth that counts, else of the newest annotation that tells it;
@@ -34,12 +34,10 @@ FROM predictions_prediction s {REGIONS_SQL}
 GROUP BY s.task_id HAVING count(DISTINCT ({WIDTH}, {HEIGHT})) = 1
 """  # noqa: S608
 # What a task itself tells, by primary key.
-OWN_WIDTH, OWN_HEIGHT = (f"(t.meta#>>'{{image_size,{name}}}')::numeric" for name in SIDES)
+OWN_WIDTH, OWN_HEIGHT = (LENGTH.format(f"t.meta#>>'{{image_size,{name}}}'") for name in SIDES)
 OWN_SIZES_SQL = f"""
 SELECT t.id, {OWN_WIDTH}::int, {OWN_HEIGHT}::int FROM predictions_task t
 WHERE t.id = ANY(%(tasks)s)
-  AND jsonb_typeof(t.meta#>'{{image_size,width}}') = 'number'
-  AND jsonb_typeof(t.meta#>'{{image_size,height}}') = 'number'
   AND {OWN_WIDTH} BETWEEN 1 AND 2147483647 AND {OWN_HEIGHT} BETWEEN 1 AND 2147483647
 """  # noqa: S608
 # What is there already stands. The JSON is written beforehand: of a column a cluster calls none of

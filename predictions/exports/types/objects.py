@@ -6,7 +6,6 @@ whatever size each tells; an image of no known size is taken as 100 x 100, so th
 cent.
 """
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -26,7 +25,15 @@ from predictions.regions.config import (
 from predictions.regions.controls import shape_of
 from predictions.regions.errors import GeometryError
 from predictions.regions.geometry import Shape, Size
-from predictions.regions.labels import Partners, PassedOver, region_labels, region_score
+from predictions.regions.labels import (
+    Partners,
+    PassedOver,
+    meta_of,
+    read_area,
+    read_crowd,
+    region_labels,
+    region_score,
+)
 from predictions.regions.shapes import meta_size, own_size, region_shape
 
 #: Kinds of shape that are objects.
@@ -219,24 +226,18 @@ class Object:
     score: float | None
     #: Key points by label.
     joints: Mapping[str, Joint]
+    #: What the data says of it beside.
+    meta: Mapping[str, Any]
 
 
 def is_crowd(one: Object) -> bool:
-    """Whether the region's `meta` says so."""
-    return bool(_meta(one).get("iscrowd"))
+    """Whether the object's `meta` says so."""
+    return read_crowd(one.meta.get("iscrowd"))
 
 
 def known_area(one: Object) -> float | None:
-    """The area in pixels in the region's `meta`; None without one."""
-    area = _meta(one).get("area")
-    if not isinstance(area, int | float) or isinstance(area, bool):
-        return None
-    return area if math.isfinite(area) else None
-
-
-def _meta(one: Object) -> dict[str, Any]:
-    meta = one.region.get("meta")
-    return meta if isinstance(meta, dict) else {}
+    """The area in pixels in the object's `meta`; None without one."""
+    return read_area(one.meta.get("area"))
 
 
 @dataclass(slots=True)
@@ -281,7 +282,8 @@ def _objects(
     own = joints.get(str(region.get("id")), {})
     kind = str(shape_of(region.get("type")))
     stored = [scheme.aliases.stored(one, region.get("from_name")) for one in labels]
-    return [Object(region, one, kind, shape, score, own) for one in stored]
+    meta = meta_of(region, others)
+    return [Object(region, one, kind, shape, score, own, meta) for one in stored]
 
 
 def _score(region: Region, partners: list[Region], given: Given) -> float | None:

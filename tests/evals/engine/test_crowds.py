@@ -52,6 +52,18 @@ def test_a_crowd_where_nothing_is_detected(kind: str) -> None:
     assert [list(side) for side in verdicts.facts] == [[{}, {"crowd": True}], []]
 
 
+@pytest.mark.parametrize("told", [CROWD, {"meta": {"iscrowd": 1, "area": 5}}])
+@pytest.mark.parametrize("entry", ["rectangle", "labels"])
+def test_a_crowd_in_two_entries(entry: str, told: Json) -> None:
+    """A shape and its label are told apart; either may say it."""
+    one = box([20, 0, 20, 20])
+    labels = {"labels": one["value"].pop("rectanglelabels")}
+    pair = [{**one, "id": "a", "type": "rectangle"}, {"id": "a", "type": "labels", "value": labels}]
+    truth = [{**part, **(told if part["type"] == entry else {})} for part in pair]
+    tally, _ = counted([stored(truth, [box([22, 2, 5, 5], score=0.8)])], job())
+    assert cells(tally) == []
+
+
 @pytest.mark.parametrize(
     ("meta", "objects"),
     [

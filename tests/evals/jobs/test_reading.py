@@ -95,9 +95,10 @@ def one(caller: Caller, project: Project, truth: list[Json], said: list[Json], *
 # One image has one size.
 
 
-@pytest.mark.parametrize("size", [(640, 360), (128, 72), (1280.0, 720.0)])
-def test_sides_that_tell_other_sizes(ada: Caller, project: Project, size: Any) -> None:
-    truth, said = sized(box("Car", 40, 40, 20, 20), 1280, 720), sized(SAID, *size)
+@pytest.mark.parametrize("size", [(640, 360), (128, 72), (1280.0, 720.0), ("64", "36.0")])
+@pytest.mark.parametrize("own", [(1280, 720), ("1280", " 720.0")])
+def test_sides_that_tell_other_sizes(ada: Caller, project: Project, size: Any, own: Any) -> None:
+    truth, said = sized(box("Car", 40, 40, 20, 20), *own), sized(SAID, *size)
     said["value"] = truth["value"]
     found = one(ada, project, [truth], [said])
 

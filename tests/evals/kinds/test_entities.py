@@ -253,3 +253,42 @@ def test_paragraphs_and_pages(
     assert ada.client.get(f"{path}/confusion-matrix").json()["matrix"] == [[1, 0], [0, 0]]
     (card,) = desk_of(ada).get(page(found, "data/cards"), {"position": [0]}).json()["cards"]
     assert card["answer"]["marked"]["truth"]["pieces"] == pieces
+
+
+@pytest.mark.parametrize(
+    ("talk", "matched"),
+    [
+        ([{"words": "hello there"}, {"words": "bye bye"}], 0),
+        ([{"phrase": "hello there"}, {"words": "bye bye"}], 0),
+        ([{"words": None}, {"words": "bye bye"}], 0),
+        (["hello there", {"words": "bye bye"}], 0),
+        ([{"words": ""}, {"words": "bye bye"}], 0),
+    ],
+)
+def test_a_place_in_a_paragraph_without_text_is_none_of_the_next(
+    ada: Caller, make_project: MakeProject, talk: list[Any], matched: int
+) -> None:
+    made = make_project(ada, PARAGRAPHS, title="Talks")
+
+    def span(place: str) -> Json:
+        value = {"start": place, "startOffset": 0, "end": place, "endOffset": 5}
+        value |= {"paragraphlabels": ["PER"]}
+        about = {"from_name": "label", "to_name": "text", "type": "paragraphlabels"}
+        return {**about, "value": value}
+
+    right = text_task([span("1")], [span("1")])
+    load(
+        ada,
+        made,
+        [
+            {**text_task([span("0")], [span("1")]), "data": {"talk": talk}},
+            {**right, "data": {"talk": talk}},
+        ],
+    )
+    found = computed(ada, made)
+    matrix = ada.client.get(f"/lab/model-evals/{found.eval_id}/confusion-matrix").json()["matrix"]
+    n_missed = 0 if found.ignored else 1
+    assert matrix == [[1 + matched, n_missed], [1, 0]]
+    reasons = [(one["reason"], one["side"]) for one in found.ignored]
+    is_told = "words" not in talk[0] or not talk[0]["words"]
+    assert reasons == ([("no_geometry", "groundTruth")] if is_told else [])

@@ -550,7 +550,8 @@ def test_the_size_of_an_image_is_that_of_the_ground_truth_that_counts(
     """
     said = box("Car", 10, 20, 30, 40)
     first = said | {"original_width": 64, "original_height": 48}
-    second = said | {"original_width": 640, "original_height": 480}
+    # Text that holds a number is that number.
+    second = said | {"original_width": "640", "original_height": 480}
     for newest in (second, said | {"original_width": None, "original_height": None}):
         truths = [{"result": [one], "ground_truth": True} for one in (first, second, newest)]
         accepted = image("a.png") | {"annotations": truths}
@@ -576,8 +577,8 @@ def test_an_image_of_nothing_has_the_size_of_its_task(ada: Caller, boxes: Projec
         ada,
         boxes,
         image("a.png", [], [said], image_size=sides),
-        image("b.png", [], image_size=sides),
-        image("c.png", [], image_size={**sides, "width": "640"}),
+        image("b.png", [], image_size={**sides, "width": "640"}),
+        image("c.png", [], image_size={**sides, "width": "640 px"}),
         image("d.png", [], image_size=[640, 480]),
     )
     document = json.loads(content(ada, boxes, "coco", **TRUTH))

@@ -508,6 +508,9 @@ def test_labels_in_an_entry_of_their_own(ada: Caller, make_project: MakeProject)
     assert coco["categories"] == [{"id": 0, "name": "c"}]
     found = [(one["category_id"], one["score"], one["bbox"]) for one in coco["annotations"]]
     assert found == [(0, 0.5, [0, 0, 20, 10])]
+    import_boxes(ada, project, annotated([place, {**label, "meta": {"iscrowd": 1, "area": 5}}]))
+    (crowd,) = coco_of(ada, project)["annotations"]
+    assert (crowd["iscrowd"], crowd["area"]) == (1, 5)
 
 
 def test_labels_that_the_config_does_not_know(ada: Caller, boxes: Project) -> None:

@@ -199,6 +199,23 @@ def test_words_differ_by_their_marks(truth: str, said: str) -> None:
     assert (texts.truth, texts.predicted) == ([truth], [said])
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("I \u2764\ufe0f you", "i you"),
+        ("sunny\u2600\ufe0f", "sunny"),
+        ("press 1\ufe0f\u20e3", "press 1"),
+        ("\U0001f469\u200d\U0001f467 x", "x"),
+        ("(\u0301a)", "a"),
+        ("\u845b\U000e0100", "\u845b"),
+        ("\u09b0\u200d\u09cd\u09af", "\u09b0\u09cd\u09af"),
+    ],
+)
+def test_marks_of_what_is_no_letter_are_no_words(text: str, words: str) -> None:
+    """The selectors of emoji, frames around digits; a joiner before a letter's mark is none."""
+    assert NORMALIZATIONS["words"](text) == words
+
+
 def test_what_is_no_text_is_passed_over() -> None:
     notes = Notes()
     said = [(one, None) for one in (None, 7, ["a", 3], {"a": "b"}, ["kept"])]
