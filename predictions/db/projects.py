@@ -13,20 +13,23 @@ from predictions.models import Project, free_slug
 from predictions.regions import labelling
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import Row, execute, fetch_all, fetch_one, is_spread
+from predictions_api.postgres.sql import execute, fetch_all, fetch_one, is_spread
 
 UNKNOWN_VERSION = "Model version doesn't exist either as live model or as static predictions."
 # Index-only counts of each project: tasks and predictions by (project, id).
 PROJECT_TOTALS_SQL = """
 SELECT j.id, (SELECT count(*) FROM predictions_task WHERE project_id = j.id),
        (SELECT count(*) FROM predictions_prediction WHERE project_id = j.id),
-       a.total, a.cancelled, a.truths, a.tasks
+       a.total, a.cancelled, a.truths, a.tasks, a.useful, a.useful_tasks
 FROM predictions_project j
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE NOT x.was_cancelled) AS total,
            count(*) FILTER (WHERE x.was_cancelled) AS cancelled,
            count(*) FILTER (WHERE x.ground_truth) AS truths,
-           count(DISTINCT x.task_id) FILTER (WHERE NOT x.was_cancelled) AS tasks
+           count(DISTINCT x.task_id) FILTER (WHERE NOT x.was_cancelled) AS tasks,
+           count(*) FILTER (WHERE NOT x.was_cancelled AND NOT x.ground_truth) AS useful,
+           count(DISTINCT x.task_id) FILTER (WHERE NOT x.was_cancelled AND NOT x.ground_truth)
+               AS useful_tasks
     FROM predictions_annotation x WHERE x.project_id = j.id
 ) a
 WHERE j.id = ANY(%s)
@@ -58,19 +61,20 @@ def totals_of_projects(project_ids: Sequence[int]) -> dict[int, dict[str, int]]:
 
 def project_totals(project_id: int) -> dict[str, int]:
     """The counts of one project's document; zeros for an unknown project."""
-    return totals_of_projects([project_id]).get(project_id) or _totals((0, 0, 0, 0, 0, 0))
+    return totals_of_projects([project_id]).get(project_id) or _totals([0] * 8)
 
 
-def _totals(row: Row) -> dict[str, int]:
-    tasks, predicted, annotated, cancelled, truths, annotated_tasks = row
+def _totals(row: Sequence[Any]) -> dict[str, int]:
+    tasks, predicted, annotated, cancelled, truths, annotated_tasks, useful, useful_tasks = row
     return {
         "task_number": tasks,
         "total_predictions_number": predicted,
         "total_annotations_number": annotated,
         "skipped_annotations_number": cancelled,
         "ground_truth_number": truths,
-        "useful_annotation_number": annotated,
-        "num_tasks_with_annotations": annotated_tasks,
+        # As Label Studio has them: without ground truth.
+        "useful_annotation_number": useful,
+        "num_tasks_with_annotations": useful_tasks,
         "finished_task_number": annotated_tasks,
         "queue_total": tasks,
         "queue_done": annotated_tasks,

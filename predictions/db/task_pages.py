@@ -171,7 +171,8 @@ def _by_task(found: Iterable[Document]) -> dict[int, list[Document]]:
 def _detail(task: Document, predictions: list[Document], annotations: list[Document]) -> Document:
     done, _ = partition(lambda a: a["was_cancelled"], annotations)
     scores = [p["score"] for p in predictions if p["score"] is not None]
-    times = [a["lead_time"] for a in done if a["lead_time"] is not None]
+    # Also of what was skipped, as Label Studio has it.
+    times = [a["lead_time"] for a in annotations if a["lead_time"] is not None]
     authors = sorted({a["completed_by"] for a in annotations if a["completed_by"]})
     versions = sorted({p["model_version"] for p in predictions if p["model_version"]})
     updated_by = task["updated_by"]

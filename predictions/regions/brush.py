@@ -47,7 +47,8 @@ def decode_brush(rle: Sequence[int], *, width_px: int, height_px: int) -> npt.ND
 
 
 def decode_bitmask(address: str, *, width_px: int, height_px: int) -> npt.NDArray[np.bool_]:
-    """The mask in a PNG's `data:` address, bool (height, width), True where alpha > 0.
+    """The mask in a PNG's `data:` address, bool (height, width), True where alpha > 0; of a PNG
+    that can be seen through nowhere, as scripts write masks, where it is not black.
 
     `CorruptBitmask` for anything but a PNG of this size, which is told by its header before
     anything is decoded; `MaskTooLarge` for more than MAX_MASK_PIXELS pixels.
@@ -64,8 +65,11 @@ def decode_bitmask(address: str, *, width_px: int, height_px: int) -> npt.NDArra
             if image.size != (width_px, height_px):
                 size = "{} x {}".format(*image.size)
                 raise CorruptBitmask(f"a PNG of {size} for {width_px} x {height_px} pixels")
-            visible = image if image.mode == "RGBA" else image.convert("RGBA")
-            return np.asarray(visible.getchannel("A")) > 0
+            if image.has_transparency_data:
+                visible = image if image.mode == "RGBA" else image.convert("RGBA")
+                return np.asarray(visible.getchannel("A")) > 0
+            drawn = np.asarray(image.convert("RGB") if image.mode == "P" else image)
+            return np.asarray(np.atleast_3d(drawn).any(axis=2))
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error) as error:
         raise CorruptBitmask(f"no PNG: {error}") from None
     except Image.DecompressionBombError as error:

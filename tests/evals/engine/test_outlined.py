@@ -79,6 +79,23 @@ def test_a_bitmask_is_where_alpha_is_above_zero(mode: str) -> None:
     assert list(shape.box_xywh_px) == coco_mask.toBbox(mask_rle(mask)).tolist()
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "RGB", "P", "I;16"])
+@pytest.mark.parametrize("value", [1, 255])
+def test_a_bitmask_without_alpha_is_where_it_is_not_black(mode: str, value: int) -> None:
+    """As scripts write the masks of models."""
+    mask = blob(3)
+    grey = np.where(mask, value, 0).astype(np.uint16 if mode == "I;16" else np.uint8)
+    image = Image.fromarray(np.dstack([grey * 0, grey, grey * 0]) if mode == "RGB" else grey)
+    if mode == "1":
+        image = Image.fromarray(mask)
+    if mode == "P":
+        image = image.convert("P")
+    file = io.BytesIO()
+    image.save(file, format="PNG")
+    shape: Any = region_shape(bitmask(address(file.getvalue())))
+    assert np.array_equal(rle_mask(shape.rle), mask)
+
+
 def test_a_bitmask_of_another_raster_is_resampled() -> None:
     mask = blob(2)
     shape: Any = region_shape(bitmask(png(mask)), (WIDTH * 2, HEIGHT * 2))

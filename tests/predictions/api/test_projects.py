@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from predictions.models import Prediction, Project, Task
+from predictions.models import Annotation, Prediction, Project, Task
 from tests.conftest import (
     A_MOMENT,
     IMAGE_CONFIG,
@@ -137,7 +137,8 @@ def test_counts_what_it_holds(
     assert {name: document[name] for name in (*COUNTS, "queue_total", "queue_done")} == {
         "num_tasks_with_annotations": 1,
         "task_number": 1,
-        "useful_annotation_number": 2,
+        # Without the ground truth.
+        "useful_annotation_number": 1,
         "ground_truth_number": 1,
         "skipped_annotations_number": 1,
         "total_annotations_number": 2,
@@ -146,6 +147,11 @@ def test_counts_what_it_holds(
         "queue_total": 1,
         "queue_done": 1,
     }
+    kept = Annotation.objects.get(was_cancelled=False, ground_truth=False)
+    assert ada.client.delete(f"/api/annotations/{kept.pk}/").status_code == 204
+    left = ada.client.get(f"{URL}{project.pk}/").json()
+    names = ("num_tasks_with_annotations", "useful_annotation_number", "finished_task_number")
+    assert [left[name] for name in names] == [0, 0, 1]
 
 
 def test_everything_may_be_left_out(ada: Caller) -> None:

@@ -92,7 +92,7 @@ def test_gets_a_task_with_what_is_in_it(
         "storage_filename": None,
         "annotations_ids": f"{drawn['id']},{skipped['id']}",
         "predictions_model_versions": "v1,v2",
-        "avg_lead_time": 3.0,
+        "avg_lead_time": 51.5,
         "draft_exists": False,
         "updated_by": [{"user_id": ada.user.pk}],
         "data": {"image": "http://x.y/1.jpg"},
