@@ -1,6 +1,6 @@
 """Whether two evaluations measure the same thing, so that their numbers can be compared."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evals.db.definition import OF_SOME, parameters_of
@@ -26,7 +26,8 @@ def differing_terms(one: ModelEval, other: ModelEval) -> list[str]:
 def _are_read_otherwise(one: ModelEval, other: ModelEval) -> bool:
     """Whether the same results mean something else to both, as the labelling config was edited in
     between: how many choices an answer may have, which label a name stands for, how times are
-    written, what a text is. A name that only one of them knows is no difference.
+    written, what a text is. A name that only one of them knows is no difference, unless it is an
+    alias that joins two classes which the other counts apart.
     """
     computed = {each.origin for each in (one, other)} == {ModelEval.Origin.COMPUTED}
     if not computed or (one.task_type, one.control) != (other.task_type, other.control):
@@ -35,8 +36,17 @@ def _are_read_otherwise(one: ModelEval, other: ModelEval) -> bool:
         return True
     if one.reading == other.reading:
         return False
-    meanings = _meanings(reading_of(one.reading)), _meanings(reading_of(other.reading))
-    return any(_differ(first, second) for first, second in zip(*meanings, strict=True))
+    mine, its = reading_of(one.reading), reading_of(other.reading)
+    if _joins(mine, its, other.classes) or _joins(its, mine, one.classes):
+        return True
+    meanings = zip(_meanings(mine), _meanings(its), strict=True)
+    return any(_differ(first, second) for first, second in meanings)
+
+
+def _joins(reading: Reading, other: Reading, apart: Sequence[str]) -> bool:
+    """Whether an alias that the other reading lacks makes one class of two of its classes."""
+    added = {*reading.aliases.items()} - {*other.aliases.items()}
+    return any(shown != stored and {shown, stored} <= set(apart) for shown, stored in added)
 
 
 def _meanings(reading: Reading) -> list[Mapping[str, Any]]:

@@ -224,6 +224,7 @@ EDITED = [
         {"more": "", "alias": ' alias="A"'},
         choose("B"),
     ),
+    (CHOICES, {"more": "", "alias": ""}, {"more": "", "alias": ' alias="A"'}, choose("B")),
     (TIMES, {"format": "%m/%d/%Y"}, {"format": "%d/%m/%Y"}, last("03/02/2024", "09/02/2024")),
 ]
 
