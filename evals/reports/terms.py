@@ -1,6 +1,6 @@
 """Whether two evaluations measure the same thing, so that their numbers can be compared."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from evals.db.definition import OF_SOME, parameters_of
@@ -37,16 +37,19 @@ def _are_read_otherwise(one: ModelEval, other: ModelEval) -> bool:
     if one.reading == other.reading:
         return False
     mine, its = reading_of(one.reading), reading_of(other.reading)
-    if _joins(mine, its, other.classes) or _joins(its, mine, one.classes):
+    if _joins(mine, its, other) or _joins(its, mine, one):
         return True
     meanings = zip(_meanings(mine), _meanings(its), strict=True)
     return any(_differ(first, second) for first, second in meanings)
 
 
-def _joins(reading: Reading, other: Reading, apart: Sequence[str]) -> bool:
-    """Whether an alias that the other reading lacks makes one class of two of its classes."""
+def _joins(reading: Reading, other: Reading, evaluation: ModelEval) -> bool:
+    """Whether an alias that the other reading lacks makes one class of two of its evaluation's,
+    whose classes are read only where there is one.
+    """
     added = {*reading.aliases.items()} - {*other.aliases.items()}
-    return any(shown != stored and {shown, stored} <= set(apart) for shown, stored in added)
+    pairs = [{shown, stored} for shown, stored in added if shown != stored]
+    return bool(pairs) and any(pair <= set(evaluation.classes) for pair in pairs)
 
 
 def _meanings(reading: Reading) -> list[Mapping[str, Any]]:
