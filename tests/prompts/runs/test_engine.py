@@ -22,6 +22,7 @@ from prompts.models import (
 )
 from prompts.refinement import tasks, teacher
 from prompts.runs import executor, state
+from tests import clustered
 from tests.conftest import Caller, MakeProject
 from tests.prompts.conftest import MakeRun, MakeTasks, Model, path_of
 from tests.prompts.crew import until
@@ -557,6 +558,7 @@ def test_what_a_model_thinks_is_counted_and_paid_for(
     assert (run.cost_usd, spent(row)) == (1880.0, 1880.0)
 
 
+@clustered.at_once
 def test_who_was_asked_is_paid_though_the_version_moves_to_another_connection(
     ada: Caller,
     our_version: PromptVersion,
