@@ -404,6 +404,33 @@ def test_passages(call: Call) -> None:
     ]
 
 
+def test_an_emoji_is_one_character(call: Call) -> None:
+    """As in evaluations and Label Studio; of the units of a string it is two."""
+    body = """
+        return [m.passageOf(a, 1, 3), m.passageOf(a, 9, 9), m.nextWord(a, 0), m.nextWord(a, 1),
+                m.nextWord(a, 3), m.trimmed(a, 1, 6)];
+    """
+    assert call("desk/task/spans.js", body, "😀 Köln 😀") == [
+        {"start": 1, "end": 3, "text": " K"},
+        {"start": 7, "end": 8, "text": "😀"},
+        {"start": 0, "end": 1, "text": "😀"},
+        {"start": 2, "end": 6, "text": "Köln"},
+        {"start": 7, "end": 8, "text": "😀"},
+        [2, 6],
+    ]
+    body = """
+        const made = m.markedText(a, [{ start: 2, end: 6, name: "City", color: [0, 0, 0] }]);
+        return [made.textContent, made.querySelector("mark").textContent];
+    """
+    assert call("desk/task/texts.js", body, "😀 Köln 😀") == ["😀 Köln 😀", "Köln"]
+    body = """
+        const host = document.createElement("div");
+        m.showTexts(host, [["text", a]], [{ passage: [2, 6], side: "prediction", label: "City" }]);
+        return [host.querySelector("p").textContent, host.querySelector("mark").textContent];
+    """
+    assert call("desk/answers.js", body, "😀 Köln 😀") == ["😀 Köln 😀", "Köln"]
+
+
 @pytest.mark.parametrize(
     ("press", "is_editing", "act"),
     [

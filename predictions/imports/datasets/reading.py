@@ -65,12 +65,14 @@ class Read:
 @dataclass(slots=True)
 class Planned:
     """A task to be stored: `task_id` is None for a new one, `truth` and `predicted`, its
-    detections, where the file has none of it.
+    detections, where the file has none of it. `guessed` is what the task is called where its
+    ground truth was found by the name of its file alone, in another folder.
     """
 
     truth: FileTask | None
     predicted: FileTask | None
     task_id: int | None
+    guessed: str | None = None
 
     @property
     def tasks(self) -> list[FileTask]:
@@ -240,7 +242,10 @@ def plan(
         planned = []
         truths = list(found.truth.tasks)
         for task in truths:
-            planned.append(Planned(task, None, names.find(task, errors)))
+            n_guesses = len(names.elsewhere)
+            key = names.find(task, errors)
+            guesses = names.elsewhere[n_guesses:]
+            planned.append(Planned(task, None, key, guesses[0][1] if guesses else None))
         _tell_guesses(names, "the project", found.truth.warnings)
         if found.predicted is not None:
             _place_predicted(found.predicted, planned, ways, errors)

@@ -71,6 +71,11 @@ DIFFERS = (
     "task {task} has another ground truth. --replace-ground-truth (`replace_ground_truth`) puts the"
     " file's in its place."
 )
+DIFFERS_ELSEWHERE = (
+    "task {task} is {there!r:.200}, found by its file's name alone, and has another ground truth."
+    " If this is another picture, give it an id or a file's name of its own; if it is the same one,"
+    " --replace-ground-truth (`replace_ground_truth`) puts the file's in its place."
+)
 NO_PICTURE = "{name!r} is not in the folder of pictures; --missing-images ok goes on without."
 NO_VERSION = "Predictions need the name of their model version: --model-version (`model_version`)."
 
@@ -236,7 +241,7 @@ class Writer:
             self.loaded.task_ids.append(task_id)
             if one.truth is not None and one.truth.is_answered:
                 new = truths_new if one.task_id is None else truths_added
-                self._truth(one.truth, task_id, size, there.get(task_id), new, replaced)
+                self._truth(one, task_id, size, there.get(task_id), new, replaced)
             if self.found.predicted is not None:
                 rows.append(self._prediction(one, task_id, size))
         if self.errors.found:
@@ -325,16 +330,17 @@ class Writer:
 
     def _truth(
         self,
-        task: FileTask,
+        one: Planned,
         task_id: int,
         size: Size | None,
         there: tuple[int, str] | None,
         new: list[tuple[int, dict[str, Any]]],
         replaced: dict[int, bytes],
     ) -> None:
-        drawn = self.drawing.as_text(task, task.size or size)
+        assert one.truth is not None
+        drawn = self.drawing.as_text(one.truth, one.truth.size or size)
         self.n_truth_regions += drawn.n_regions
-        result = self._checked(drawn.text, task.place)
+        result = self._checked(drawn.text, one.truth.place)
         if there is None:
             row = {
                 "result": result,
@@ -345,7 +351,8 @@ class Writer:
             new.append((task_id, row))
         elif not truths.is_same(json_value(there[1]), json_value(result)):
             if not self.wishes.replaces_truth:
-                self.errors.add(task.place, DIFFERS.format(task=task_id))
+                text = DIFFERS if one.guessed is None else DIFFERS_ELSEWHERE
+                self.errors.add(one.truth.place, text.format(task=task_id, there=one.guessed))
             replaced[there[0]] = result
 
     def _prediction(self, one: Planned, task_id: int, size: Size | None) -> PredictionRow:

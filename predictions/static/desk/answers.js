@@ -1,6 +1,7 @@
 // What is not drawn on an image: a task's own texts, and choices, texts and passages about them.
 
 import { element } from "./safe.js";
+import { charactersOf } from "./task/spans.js";
 
 const SIDES = { prediction: "Predicted", ground_truth: "Ground truth" };
 const LONGEST = 20_000;
@@ -16,18 +17,19 @@ export function showTexts(host, texts, regions) {
   host.replaceChildren(
     ...texts.map(([name, text], at) => {
       const passages = at === 0 ? regions.filter((region) => region.passage) : [];
-      const shown = text.slice(0, LONGEST);
+      const characters = charactersOf(text);
+      const shown = characters.slice(0, LONGEST);
       return element(
         "div",
         { class: "desk-text" },
         element("h3", {}, name),
-        element("p", {}, ...marked(shown, passages), text.length > LONGEST ? " …" : null),
+        element("p", {}, ...marked(shown, passages), characters.length > LONGEST ? " …" : null),
       );
     }),
   );
 }
 
-// The text in pieces, those inside passages as <mark>.
+// The text, given as its characters, in pieces, those inside passages as <mark>.
 function marked(text, passages) {
   const cuts = new Set([0, text.length]);
   for (const { passage } of passages) {
@@ -37,7 +39,7 @@ function marked(text, passages) {
   return places.slice(0, -1).map((from, n) => {
     const to = places[n + 1];
     const inside = passages.filter(({ passage: [start, end] }) => start <= from && to <= end);
-    const piece = text.slice(from, to);
+    const piece = text.slice(from, to).join("");
     if (inside.length === 0) return piece;
     const names = inside.map(({ side, label }) => `${SIDES[side]}: ${label}`).join(", ");
     const truth = inside.every(({ side }) => side === "ground_truth");

@@ -1,10 +1,18 @@
-// Passages of a text, from the place of their first character to that after their last. Pure.
+// Passages of a text, from the place of their first character to that after their last. Characters
+// are code points, as evaluations and Label Studio count them: of the units of a string an emoji has
+// two. Pure.
 
 const WORD = /[^\s.,;:!?()"]+/gu;
 
 /**
- * The text in pieces, cut where a passage begins or ends.
  * @param {string} text
+ * @returns {string[]} its characters
+ */
+export const charactersOf = (text) => Array.from(text);
+
+/**
+ * The text in pieces, cut where a passage begins or ends.
+ * @param {ArrayLike<string>} text its characters
  * @param {Array<{start: number, end: number}>} passages
  * @returns {Array<{start: number, end: number, inside: number[]}>} `inside` are places of passages
  */
@@ -29,9 +37,10 @@ export function piecesOf(text, passages) {
  * @returns {{start: number, end: number, text: string}} at least one character, inside the text
  */
 export function passageOf(text, start, end) {
-  const from = Math.min(Math.max(0, start), Math.max(0, text.length - 1));
-  const to = Math.min(Math.max(end, from + 1), text.length);
-  return { start: from, end: to, text: text.slice(from, to) };
+  const characters = charactersOf(text);
+  const from = Math.min(Math.max(0, start), Math.max(0, characters.length - 1));
+  const to = Math.min(Math.max(end, from + 1), characters.length);
+  return { start: from, end: to, text: characters.slice(from, to).join("") };
 }
 
 /**
@@ -41,9 +50,12 @@ export function passageOf(text, start, end) {
  * @returns {{start: number, end: number, text: string} | null} null for a text without words
  */
 export function nextWord(text, after) {
+  const units = charactersOf(text).slice(0, after).join("").length;
   const words = [...text.matchAll(WORD)];
-  const word = words.find(({ index }) => index >= after) ?? words[0];
-  return word ? passageOf(text, word.index, word.index + word[0].length) : null;
+  const word = words.find(({ index }) => index >= units) ?? words[0];
+  if (!word) return null;
+  const start = charactersOf(text.slice(0, word.index)).length;
+  return passageOf(text, start, start + charactersOf(word[0]).length);
 }
 
 /**
@@ -54,8 +66,8 @@ export function nextWord(text, after) {
  * @returns {[number, number] | null} null where nothing else is in it
  */
 export function trimmed(text, start, end) {
-  const said = text.slice(start, end);
+  const said = charactersOf(text).slice(start, end).join("");
   const left = said.length - said.trimStart().length;
-  const right = said.trimEnd().length;
+  const right = charactersOf(said.trimEnd()).length;
   return left < right ? [start + left, start + right] : null;
 }

@@ -3,7 +3,7 @@
 import { element } from "../safe.js";
 import { colorAt, css } from "../shapes.js";
 import { valueOf } from "./edits.js";
-import { piecesOf, trimmed } from "./spans.js";
+import { charactersOf, passageOf, piecesOf, trimmed } from "./spans.js";
 
 const LONGEST = 200_000;
 
@@ -14,9 +14,10 @@ const LONGEST = 200_000;
  * @returns {HTMLElement}
  */
 export function markedText(text, passages) {
-  const shown = text.slice(0, LONGEST);
+  const characters = charactersOf(text);
+  const shown = characters.slice(0, LONGEST);
   const pieces = piecesOf(shown, passages).map(({ start, end, inside }) => {
-    const piece = shown.slice(start, end);
+    const piece = shown.slice(start, end).join("");
     if (inside.length === 0) return piece;
     const said = inside.map((at) => passages[at]);
     const mark = element("mark", { title: said.map(({ name }) => name).join(", ") }, piece);
@@ -26,7 +27,7 @@ export function markedText(text, passages) {
     if (top.key !== undefined) mark.dataset.item = top.key;
     return mark;
   });
-  return element("p", { class: "task-text" }, ...pieces, text.length > LONGEST ? " …" : null);
+  return element("p", { class: "task-text" }, ...pieces, characters.length > LONGEST ? " …" : null);
 }
 
 // The places of the selection within the text; null where nothing of it is selected.
@@ -38,8 +39,8 @@ function selected(host) {
   const before = document.createRange();
   before.selectNodeContents(host);
   before.setEnd(range.startContainer, range.startOffset);
-  const start = before.toString().length;
-  return [start, start + range.toString().length];
+  const start = charactersOf(before.toString()).length;
+  return [start, start + charactersOf(range.toString()).length];
 }
 
 /**
@@ -78,7 +79,7 @@ export function editText(host, text, editor, name, others) {
       if (!found || !span) return;
       getSelection().removeAllRanges();
       if (editor.tool !== span) editor.take(span);
-      editor.add({ start: found[0], end: found[1], text: text.slice(...found) }, { name });
+      editor.add(passageOf(text, ...found), { name });
     });
   });
   editor.watch(show);

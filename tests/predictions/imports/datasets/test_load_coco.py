@@ -372,6 +372,25 @@ def test_another_truth_needs_to_be_wanted(try_load: Any) -> None:
     assert [row.result and row.result[0]["value"]["height"] for row in made] == [60.0, []]
 
 
+def test_another_truth_of_a_name_in_another_folder_may_be_of_another_picture(
+    try_load: Any,
+) -> None:
+    """Sequences number their pictures anew in each folder."""
+    image = {"id": 1, "file_name": "may/0001.jpg", "width": 200, "height": 100}
+    june = {**image, "id": 2, "file_name": "june/0001.jpg"}
+    try_load(whole(images=[image], annotations=[box()]))
+    other = whole(images=[june], annotations=[box(image_id=2, bbox=[10, 20, 30, 48])])
+    with pytest.raises(CommandError) as refused:
+        try_load(other)
+    assert str(refused.value).splitlines() == [
+        f"images[0]: task {Task.objects.get().pk} is 'may/0001.jpg', found by its file's name"
+        " alone, and has another ground truth. If this is another picture, give it an id or a"
+        " file's name of its own; if it is the same one, --replace-ground-truth"
+        " (`replace_ground_truth`) puts the file's in its place.",
+        NOTHING,
+    ]
+
+
 def test_tasks_that_results_do_not_name_keep_what_was_said_of_them(try_load: Any) -> None:
     """A list of results has no entry for an image in which nothing was found."""
     first = [result(), result(image_id=2)]
