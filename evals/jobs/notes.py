@@ -189,5 +189,8 @@ def _reasons(ignored: Iterable[dict[str, Any]]) -> str:
 def _unusable(ignored: Sequence[dict[str, Any]], side: str) -> str:
     """Why no region of a side could be read, with an example of each reason."""
     reasons = _reasons([one for one in ignored if one["side"] == side])
-    hint = NO_KEYPOINTS if any(one["reason"] == Reason.NO_KEYPOINTS for one in ignored) else ""
+    is_hint_due = any(
+        one["reason"] in {Reason.NO_KEYPOINTS, Reason.NO_RECTANGLE} for one in ignored
+    )
+    hint = NO_KEYPOINTS if is_hint_due else ""
     return f"No region of {CALLED[side]} can be evaluated ({reasons}).{hint}"

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     INVALID_SCORE = "invalid_score"
     NO_GEOMETRY = "no_geometry"
     NO_KEYPOINTS = "no_keypoints"
+    NO_RECTANGLE = "no_rectangle"
 
 
 class PassedOver(DocumentedError):

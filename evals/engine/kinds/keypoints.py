@@ -120,7 +120,7 @@ def _points(
     places: dict[tuple[int, int], tuple[float, float]] = {}
     sizes = side.sizes_px.tolist()
     for number, (span, regions) in enumerate(zip(side.spans(len(stored)), stored, strict=True)):
-        if not span or (isinstance(regions, RegionText) and "parentID" not in regions.text):
+        if isinstance(regions, RegionText) and "keypoint" not in regions.text:
             continue
         if (told := _told_points(side, span, regions, index)) is not None:
             for at, name_of, x, y in told:
@@ -131,6 +131,15 @@ def _points(
         ids = {at: regions[side.region(at)].get("id") for at in reversed(span)}
         shapes = {id_: at for at, id_ in ids.items() if isinstance(id_, str | int)}
         partners = Partners(regions)
+        is_truth = regions is images[number].truth
+        for place, region in _homeless(regions):
+            notes.ignore(
+                Reason.NO_RECTANGLE,
+                is_truth=is_truth,
+                image=number,
+                region=identity_of(region, place),
+                was_meant=True,
+            )
         for place, region in _belonging(regions, shapes):
             at = shapes[region["parentID"]]
             try:
@@ -142,7 +151,7 @@ def _points(
             except PassedOver as passed:
                 notes.ignore(
                     passed.reason,
-                    is_truth=regions is images[number].truth,
+                    is_truth=is_truth,
                     image=number,
                     region=identity_of(region, place),
                     was_meant=False,
@@ -190,10 +199,15 @@ def _told_points(
     # The first of an id that stands twice.
     shapes = {told[side.region(at)].id: at for at in reversed(span)}
     shapes.pop(None, None)
+    homes = {region.id for region in told if shape_of(region.type) in RECTANGLES} - {None}
     found = []
     for region in told:
+        if shape_of(region.type) != "keypoint":
+            continue
+        if region.parentID not in homes:
+            return None
         at = shapes.get(region.parentID)
-        if at is None or shape_of(region.type) != "keypoint":
+        if at is None:
             continue
         value = region.value
         name_of = index.get(value.keypointlabels[0]) if value.keypointlabels else None
@@ -209,6 +223,17 @@ def _belonging(regions: Regions, shapes: Mapping[str | int, int]) -> Iterator[tu
         parent = region.get("parentID")
         is_known = isinstance(parent, str | int) and parent in shapes
         if is_known and shape_of(region.get("type")) == "keypoint":
+            yield place, region
+
+
+def _homeless(regions: Regions) -> Iterator[tuple[int, Region]]:
+    """The key points that name no rectangle of their result, with their places in it."""
+    told = [(shape_of(region.get("type")), region) for region in regions]
+    ids = (region.get("id") for shape, region in told if shape in RECTANGLES)
+    homes = {id_ for id_ in ids if isinstance(id_, str | int)}
+    for place, (shape, region) in enumerate(told):
+        parent = region.get("parentID")
+        if shape == "keypoint" and not (isinstance(parent, str | int) and parent in homes):
             yield place, region
 
 

@@ -112,13 +112,13 @@ def _in_paragraphs(value: Any, starts: Sequence[int]) -> Extent:
     """`start` and `end` are places of paragraphs, the offsets are within them. `starts` has the
     first character of each paragraph, and the end of the last one.
 
-    `PassedOver` for a place in no paragraph, or within one that has no text: its characters would
-    be those of the next.
+    `PassedOver` for a place in no paragraph, or beyond the text of its own: its characters would be
+    those of the next.
     """
     found = []
     for side in ("start", "end"):
         place, offset = _character(value.get(side)), _character(value.get(f"{side}Offset"))
-        if place + 1 >= len(starts) or (offset and starts[place] == starts[place + 1]):
+        if place + 1 >= len(starts) or starts[place] + offset > starts[place + 1]:
             raise PassedOver(Reason.NO_GEOMETRY)
         found.append(starts[place] + offset)
     return found[0], found[1]

@@ -91,7 +91,9 @@ def _beside(
 
 
 def _plain(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    """A name without what nobody sees or hears: case, forms of letters, spaces of no width."""
+    seen = (one for one in name if unicodedata.category(one) != "Cf")
+    return " ".join(unicodedata.normalize("NFKC", "".join(seen)).casefold().split())
 
 
 def _similar(pairs: dict[str, str]) -> str:

@@ -1,7 +1,9 @@
 """Key points of boxes, matched by COCO's object keypoint similarity; no database."""
 
 import io
+import json
 from contextlib import redirect_stdout
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from evals.engine.boxes import StoredImage
+from evals.engine.boxes import RegionText, StoredImage
 from evals.engine.events import image_counts
 from evals.engine.kinds.kind import Chunk
 from evals.engine.kinds.table import KINDS
@@ -122,19 +124,46 @@ def test_a_box_without_points_is_no_object() -> None:
         ({**point("a", "wing", 1, 1), "value": {"keypointlabels": ["wing"]}}, Reason.NO_GEOMETRY),
         ({**point("a", "wing", 1, 1), "value": {"x": 1, "y": 1}}, Reason.NO_LABEL),
         ({**point("a", "wing", 1, 1), "value": 5}, Reason.NO_LABEL),
-        # Of no box that is read.
-        (point("z", "wing", 1, 1), None),
-        (point(None, "wing", 1, 1), None),
-        (point([], "wing", 1, 1), None),
+        # Of no box.
+        (point("z", "wing", 1, 1), Reason.NO_RECTANGLE),
+        (point(None, "wing", 1, 1), Reason.NO_RECTANGLE),
+        (point([], "wing", 1, 1), Reason.NO_RECTANGLE),
     ],
 )
-def test_what_is_passed_over(region: Json, reason: Reason | None) -> None:
+def test_what_is_passed_over(region: Json, reason: Reason) -> None:
     notes = Notes()
     image = StoredImage([*TRUTH, region], [], None)
     KIND.count(Chunk([image], np.array([1])), poses(), notes)
-    assert list(notes.ignored) == ([(reason, True)] if reason else [])
+    assert list(notes.ignored) == [(reason, True)]
     facts = KIND.verdicts([image], poses(), 0)[0].facts[0]
     assert list(facts[0]["keypoints"]) == ["nose", "left_eye"]
+
+
+@pytest.mark.parametrize("parent", [None, "z"])
+def test_points_of_no_box_are_counted_as_stored_text(parent: Any) -> None:
+    alone = [point(parent, "nose", 10, 10), point(parent, "left_eye", 20, 10)]
+    for said, read in ((alone, 0), ([box([0, 0, 50, 100], score=0.9, id="b"), *alone], 1)):
+        notes = Notes()
+        image = StoredImage(text_of(TRUTH), text_of(said), None)
+        KIND.count(Chunk([image], np.array([1])), poses(), notes)
+        (ignored,) = notes.ignored.items()
+        assert ignored[0] == (Reason.NO_RECTANGLE, False)
+        assert (ignored[1].regions, notes.read, notes.unusable) == (2, [1, read], [0, 2])
+
+
+def test_points_of_a_box_of_another_class_go_with_it() -> None:
+    other = posed("o", [0, 0, 9, 9], {"nose": (1, 1)}, label="dog")
+    notes = Notes()
+    image = StoredImage(text_of([*TRUTH, *other]), [], None)
+    left_out = replace(poses(), reading=replace(poses().reading, label_map={"dog": None}))
+    KIND.count(Chunk([image], np.array([1])), left_out, notes)
+    assert {key: one.regions for key, one in notes.ignored.items()} == {
+        (Reason.OTHER_CLASS, True): 1
+    }
+
+
+def text_of(regions: list[Json]) -> RegionText:
+    return RegionText(json.dumps(regions))
 
 
 def test_crowds_take_what_is_within_them() -> None:

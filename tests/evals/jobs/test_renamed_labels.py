@@ -161,6 +161,8 @@ SIMILAR = (
     [
         (["Car", "é"], ["Car", "e\u0301"], {"e\u0301": "é"}),
         (["Car", "Red  Bus"], ["Car", "red bus "], {"red bus ": "Red  Bus"}),
+        # A byte order mark and a space of no width, as copied files and tables have them.
+        (["Car", "Bus"], ["Car", "\ufeffBu\u200bs"], {"\ufeffBu\u200bs": "Bus"}),
         # The ground truth tells them apart itself.
         (["Car", "car"], ["Car", "car"], {}),
         (["Car", "Bus"], ["Car", "Dog"], {}),

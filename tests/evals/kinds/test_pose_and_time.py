@@ -136,6 +136,22 @@ def test_poses_without_points_are_told_how_to_have_them(
     )
 
 
+def test_points_without_a_box_are_told_how_to_have_one(
+    ada: Caller, make_project: MakeProject
+) -> None:
+    made = make_project(ada, POSE, title="Birds")
+    truth = bird({"nose": (10, 10)})
+    said = [{**truth[1], "parentID": None}, {**truth[1], "id": "p", "parentID": "somewhere"}]
+    load(ada, made, [task(truth, said, image="/a.jpg")])
+    found = computed(ada, made, taskType="keypoint-detection")
+    assert (found.status, found.failure_reason) == (
+        "failed",
+        "No region of the predictions can be evaluated (no_rectangle: 2, such as task "
+        f"{made.tasks.get().pk}, region b-nose). A keypoint belongs to the rectangle whose id it "
+        "has as its parentID.",
+    )
+
+
 def test_map_results_of_time(ada: Caller, speech: ModelEval) -> None:
     assert speech.status == "done", speech.failure_reason
     assert speech.task_type == "temporal-detection"

@@ -326,13 +326,16 @@ def test_paragraphs_stand_one_after_the_other() -> None:
         }
 
     whole = region("0", 6, "1", 6)
-    one = StoredImage([whole], [region("0", 6, "1", 6), region("7", 0, "7", 2)], None, data=data)
+    # Of no paragraph, and beyond the text of its own, where the next one stands.
+    lost = [region("7", 0, "7", 2), region("0", 9, "0", 15)]
+    one = StoredImage([whole], [region("0", 6, "1", 6), *lost], None, data=data)
     notes = Notes()
     ENTITIES.count(Chunk([one], np.arange(1)), job(reading=reading), notes)
 
     (verdicts,) = ENTITIES.verdicts([one], job(reading=reading), 0)
     assert verdicts.facts == ([{"span": [6, 15]}], [{"span": [6, 15]}])
     assert [(reason.value, side) for reason, side in notes.ignored] == [("no_geometry", False)]
+    assert [one.regions for one in notes.ignored.values()] == [2]
 
 
 @pytest.mark.parametrize(
