@@ -71,7 +71,7 @@ def _reads(control: Control, objects: frozenset[str]) -> bool:
 
 def read_region(reading: Reading) -> ReadRegion[Extent]:
     """What one region says: each of its labels, at its place."""
-    starts = _Starts()
+    places = _Places()
 
     def read(region: Region, image: StoredImage) -> list[tuple[str, Extent]]:
         # Whatever was stored: a list has no hash.
@@ -84,7 +84,7 @@ def read_region(reading: Reading) -> ReadRegion[Extent]:
             raise PassedOver(Reason.NO_LABEL)
         text_key = reading.text_key(image.place)
         if text_key:
-            extent = _in_paragraphs(value, starts.of(image.data, text_key))
+            extent = _in_paragraphs(value, places.of(image.data, text_key))
         elif isinstance(value.get("globalOffsets"), dict):
             extent = (*_plain(value["globalOffsets"]), *_place_beside(value))
         elif "startOffset" not in value and "endOffset" not in value:
@@ -108,9 +108,8 @@ def _character(stored: Any) -> int:
     return whole
 
 
-def _in_paragraphs(value: Any, starts: Sequence[int]) -> Extent:
-    """`start` and `end` are places of paragraphs, the offsets are within them. `starts` has the
-    first character of each paragraph, and the end of the last one.
+def _in_paragraphs(value: Any, places: "_Places") -> Extent:
+    """`start` and `end` are places of paragraphs, the offsets are within them.
 
     `PassedOver` for a place in no paragraph, or beyond the text of its own: its characters would be
     those of the next.
@@ -118,25 +117,30 @@ def _in_paragraphs(value: Any, starts: Sequence[int]) -> Extent:
     found = []
     for side in ("start", "end"):
         place, offset = _character(value.get(side)), _character(value.get(f"{side}Offset"))
-        if place + 1 >= len(starts) or starts[place] + offset > starts[place + 1]:
+        if place >= len(places.units) or offset > places.units[place]:
             raise PassedOver(Reason.NO_GEOMETRY)
-        found.append(starts[place] + offset)
+        found.append(min(places.starts[place] + offset, places.starts[place + 1]))
     return found[0], found[1]
 
 
-class _Starts:
+class _Places:
     """Where the paragraphs of a task begin; those of the last task asked for are kept."""
 
     def __init__(self) -> None:
         self._paragraphs: Any = None
-        self._starts: list[int] = []
+        #: The first character of each paragraph, and the end of the last one.
+        self.starts: list[int] = [0]
+        #: How long each is for who counts an emoji as two, as JavaScript does.
+        self.units: list[int] = []
 
-    def of(self, paragraphs: Any, text_key: str) -> list[int]:
-        """The first character of each paragraph, and the end of the last one."""
+    def of(self, paragraphs: Any, text_key: str) -> "_Places":
+        """Those of these paragraphs."""
         if paragraphs is not self._paragraphs:
-            lengths = map(len, paragraph_texts(paragraphs, text_key))
-            self._paragraphs, self._starts = paragraphs, list(accumulate(lengths, initial=0))
-        return self._starts
+            texts = paragraph_texts(paragraphs, text_key)
+            self._paragraphs = paragraphs
+            self.starts = list(accumulate(map(len, texts), initial=0))
+            self.units = [len(one.encode("utf-16-le", "surrogatepass")) // 2 for one in texts]
+        return self
 
 
 def paragraph_texts(paragraphs: Any, text_key: str) -> list[str]:

@@ -338,6 +338,21 @@ def test_paragraphs_stand_one_after_the_other() -> None:
     assert [one.regions for one in notes.ignored.values()] == [2]
 
 
+def test_the_end_of_a_paragraph_with_an_emoji_is_its_end() -> None:
+    """However the emoji is counted, the next paragraph's first character is none of it."""
+    reading = Reading(objects=(ObjectOf("talk", ("talk",), text_key="words"),), needs_data=True)
+    data = [{"words": "Ada \U0001f600"}, {"words": "Bye"}]
+
+    def region(end: int) -> Json:
+        place = {"start": "0", "startOffset": 4, "end": "0", "endOffset": end}
+        return {"type": "paragraphlabels", "value": {**place, "paragraphlabels": ["PER"]}}
+
+    for end, spans in ((5, [[4, 5]]), (6, [[4, 5]]), (7, [])):
+        one = StoredImage([region(5)], [region(end)], None, data=data)
+        (verdicts,) = ENTITIES.verdicts([one], job(reading=reading), 0)
+        assert verdicts.facts == ([{"span": [4, 5]}], [{"span": span} for span in spans])
+
+
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
