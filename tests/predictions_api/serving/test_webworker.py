@@ -56,10 +56,14 @@ def test_connections_go_to_the_worker_with_fewer(server: Server) -> None:
             connect(60)
         finally:
             idle.send_signal(signal.SIGCONT)
-        # On a busy machine one or the other goes astray; the next ones make up for it.
-        connect(120)
-        one, other = connections_of(server).values()
-        assert abs(one - other) <= 4
+        # On a busy machine some go astray; the next ones make up for it.
+        for _ in range(6):
+            connect(60)
+            one, other = connections_of(server).values()
+            if abs(one - other) <= 4:
+                break
+        else:
+            pytest.fail(f"{one} and {other} connections")
 
 
 #: What a client sends and then no more. Twice as many such clients as the server has threads.
