@@ -1,8 +1,9 @@
 """A record for each prediction or annotation: `JSON_MIN`, and tables with a column for each key.
 
 As label-studio-converter writes them, in the order of tasks. Beyond it a record has the model
-version and the scores of prediction and regions, and data that is called as another column stands
-as `_data_<name>`. An answer that stands for itself has no score of its own.
+version and the scores of prediction and regions. Data that is called as another column stands as
+`_data_<name>`, a fact that is called as a control as `_fact_<name>`. An answer that stands for
+itself has no score of its own.
 """
 
 import csv
@@ -35,7 +36,9 @@ ROWS_AT_ONCE = 500
 def records(tasks: Iterable[TaskValues], source: str, controls: Iterable[str]) -> Iterator[Record]:
     """In the order of tasks; one without facts for a task that has nothing."""
     facts = FACTS_OF_PREDICTIONS if source == "predictions" else FACTS
-    known = {"id", *facts, *controls}
+    controls = set(controls)
+    named = {key: f"_fact_{key}" if key in controls else key for key in ("id", *facts)}
+    known = {*named.values(), *controls}
     for task in tasks:
         for given in given_of(task, source) or (None,):
             answers = _answers(given.regions) if given is not None else {}
@@ -43,8 +46,8 @@ def records(tasks: Iterable[TaskValues], source: str, controls: Iterable[str]) -
             document: Mapping[str, Any] = given.document if given is not None else {}
             yield {
                 **{_column(key, taken): value for key, value in task["data"].items()},
-                "id": task["id"],
-                **{name: document.get(key) for name, key in facts.items()},
+                named["id"]: task["id"],
+                **{named[name]: document.get(key) for name, key in facts.items()},
                 **answers,
             }
 

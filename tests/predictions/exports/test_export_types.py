@@ -557,6 +557,27 @@ CHOICE = {
 }
 
 
+def test_controls_that_are_called_as_a_fact_keep_their_column(
+    ada: Caller, make_project: MakeProject
+) -> None:
+    named = TEXT_CONFIG.replace('"sentiment"', '"score"')
+    project = make_project(ada, named)
+    body = [
+        {
+            "data": {"text": "a"},
+            "predictions": [{"result": [{**CHOICE, "from_name": "score"}], "score": 0.25}],
+        },
+        {"data": {"text": "b"}, "predictions": [{"result": [], "score": 0.75}]},
+    ]
+    path = f"/api/projects/{project.pk}/import"
+    assert ada.client.post(path, body, format="json").status_code == 201
+    rows = json.loads(content(ada, project, "JSON_MIN", source="predictions"))
+    assert [(row.get("score"), row["_fact_score"]) for row in rows] == [("pos", 0.25), (None, 0.75)]
+    text = content(ada, project, "CSV", source="predictions").decode()
+    table = list(csv.DictReader(io.StringIO(text)))
+    assert [(row["score"], row["_fact_score"]) for row in table] == [("pos", "0.25"), ("", "0.75")]
+
+
 def test_tables(ada: Caller, make_project: MakeProject) -> None:
     project = make_project(ada, TEXT_CONFIG)
     both = {**CHOICE, "value": {"choices": ["pos", "neg"]}, "score": 0.5}
