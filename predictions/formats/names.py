@@ -153,6 +153,16 @@ class Names:
             if n < len(self.by_text.get(text, ()))
         ]
 
+    def both_ways(self, ids: Iterable[str]) -> tuple[str, Called, Called] | None:
+        """An id that is the stem of another image's file than the one it is the id of, where all of
+        these are ids, and all are stems: nobody knows which is meant. None where there is none.
+        """
+        known = list(ids)
+        if not all(one in self.by_id and self._by_stem_alone(one) for one in known):
+            return None
+        pairs = ((one, self.by_id[one][0], self._by_stem_alone(one)[0]) for one in known)
+        return next(((one, by, other) for one, by, other in pairs if by is not other), None)
+
     def prefers_stems(self, ids: Iterable[str]) -> bool:
         """Whether ids are stems of files' names: all of them fit so, and as ids they do not."""
         known = list(ids)

@@ -26,6 +26,11 @@ ELSEWHERE = (
     "{n:,} images were found by their file's name alone, in another folder: {one!r:.200} was taken"
     " for {other!r:.200}. Give both sides' images the same names, or ids, if these are others."
 )
+BOTH_WAYS = (
+    "The image ids of the detections are ids of images, and the names of other images' files, too: "
+    "{id!r:.200} was taken for the id of {image!r:.200}, and may be the name of {other!r:.200}. "
+    "Give the detections file names if these are meant."
+)
 UNEVEN = (
     "{n:,} texts stand in {where} more often than in the file: of {text!r:.100} the first {taken:,}"
     " of {there:,} were taken. If others are meant, give all of them, in the same order."
@@ -296,6 +301,10 @@ def _found(
     """The task of each; an error for one that is not there."""
     ids = [one.image_id for one in tasks if one.image_id is not None and one.image_name is None]
     by_stem = bool(ids) and names.prefers_stems(ids)
+    if doubt := names.both_ways(ids):
+        told, image, other = doubt
+        both = {"id": told, "image": image.image_name, "other": other.image_name}
+        warnings.append(BOTH_WAYS.format(**both))
     found = []
     for task in tasks:
         n_errors = len(errors.found)

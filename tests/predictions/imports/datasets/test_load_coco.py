@@ -206,6 +206,23 @@ def test_results_may_name_files_by_their_stems(try_load: Any, image_id: Any) -> 
     assert len(Prediction.objects.get().result) == 1
 
 
+@pytest.mark.parametrize(
+    ("names", "is_told"), [(("2.jpg", "1.jpg"), True), (("1.jpg", "2.jpg"), False)]
+)
+def test_ids_that_are_stems_of_other_images_are_told(
+    try_load: Any, names: tuple[str, str], is_told: bool
+) -> None:
+    images = [{**IMAGE, "id": n + 1, "file_name": name} for n, name in enumerate(names)]
+    truth = whole(images=images, annotations=[])
+    _, warned = try_load(truth, [result(image_id=1), result(image_id=2)])
+    told = [
+        "Warning: The image ids of the detections are ids of images, and the names of other images'"
+        " files, too: '1' was taken for the id of '2.jpg', and may be the name of '1.jpg'. Give the"
+        " detections file names if these are meant."
+    ]
+    assert warned == (told if is_told else [])
+
+
 def test_per_cent(try_load: Any) -> None:
     _, warned = try_load(whole(), [result(score=50), result(score=1)])
     assert [one["score"] for one in Prediction.objects.order_by("task_id")[0].result] == [0.5, 0.01]
