@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import transaction
 from rest_framework.exceptions import ValidationError
+from rest_framework.serializers import BooleanField
 
 from accounts.tokens import Access
 from predictions.db.curation.tags import tag_new_tasks
@@ -103,10 +104,23 @@ def _annotation(entry: dict[str, Any]) -> dict[str, Any]:
             raise Refused("Annotation[lead_time] must be a number")
     return {
         "result": bulk_json_text(entry["result"]),
-        "ground_truth": entry.get("ground_truth") is True,
-        "was_cancelled": entry.get("was_cancelled") is True,
+        "ground_truth": _flag(entry, "ground_truth"),
+        "was_cancelled": _flag(entry, "was_cancelled"),
         "lead_time": lead_time,
     }
+
+
+def _flag(entry: dict[str, Any], name: str) -> bool:
+    """True, false, or what stands for it where an annotation is posted: 1, "true" and so on."""
+    value = entry.get(name)
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    if isinstance(value, str | int | float):
+        if value in BooleanField.TRUE_VALUES:
+            return True
+        if value in BooleanField.FALSE_VALUES | BooleanField.NULL_VALUES:
+            return False
+    raise Refused(f"Annotation[{name}] must be true or false")
 
 
 def _rows(

@@ -168,6 +168,14 @@ def test_a_project_that_has_a_version_keeps_it(ada: Caller, project: Project, ur
             "Annotation[lead_time] must be a number",
         ),
         (
+            {"data": {"image": "a.jpg"}, "annotations": [{"result": [], "was_cancelled": 2}]},
+            "Annotation[was_cancelled] must be true or false",
+        ),
+        (
+            {"data": {"image": "a.jpg"}, "annotations": [{"result": [], "ground_truth": [True]}]},
+            "Annotation[ground_truth] must be true or false",
+        ),
+        (
             {"data": {"image": "a.jpg"}, "annotations": [{"result": [{"a": "\0"}]}]},
             "Null characters are not allowed.",
         ),
@@ -182,6 +190,18 @@ def test_refuses_all_for_one(ada: Caller, url: str, item: Any, reason: str) -> N
 
     assert_invalid(response, {"non_field_errors": [f"Error at item 1: {reason}"]})
     assert counts() == (0, 0, 0)
+
+
+@pytest.mark.parametrize(("yes", "no"), [(True, False), (1, 0), ("true", "false"), (1.0, None)])
+def test_reads_flags_as_a_posted_annotation_has_them(
+    ada: Caller, url: str, yes: Any, no: Any
+) -> None:
+    """As tables of other databases write them."""
+    flags = [{"ground_truth": yes, "was_cancelled": no}, {"ground_truth": no, "was_cancelled": yes}]
+    item = {"data": {"image": "a"}, "annotations": [{"result": [], **one} for one in flags]}
+    assert ada.client.post(url, [item], format="json").status_code == 201
+    found = Annotation.objects.order_by("id").values_list("ground_truth", "was_cancelled")
+    assert list(found) == [(True, False), (False, True)]
 
 
 @pytest.mark.parametrize(
