@@ -124,6 +124,7 @@ def _whole(source: Source, ask: Ask, errors: Errors, prefix: str, *, is_result: 
             place = f"{prefix}annotations[{numbers[0]}].image_id"
             errors.add(place, f"{image_id} is not among the images.")
     found = reader.content(source)
+    found.warnings += coco_entries.same_names(reader.numbers_used(), class_ids)
     if Kind.KEYPOINTS in found.kinds and any(one.skeleton for one in categories):
         found.warnings.append(SKELETON)
     if any(image.neg_category_ids is not None for image in reader.images.values()):

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
+from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
@@ -33,6 +34,10 @@ SOME = (
 SHIFTED = (
     "{id} is not among the categories. All ids fit when {offset:+d} is added to each: if that is"
     " how they were written, give --category-offset {offset}."
+)
+SAME_NAME = (
+    "The categories {ids} are all called {name!r:.200}: they are one class here, where pycocotools"
+    " counts them apart. Give them names of their own."
 )
 LVIS = (
     "LVIS's neg_category_ids and not_exhaustive_category_ids are kept in each task's meta and not"
@@ -189,6 +194,20 @@ def counted_from_one(used: Set[int], class_ids: Mapping[int, str]) -> list[str]:
     first = min(used)
     told = {"zero": class_ids[0], "first": first, "other": class_ids[first - 1]}
     return [FROM_ONE.format(one=class_ids.get(first), **told)] if first in class_ids else []
+
+
+def same_names(used: Set[int], class_ids: Mapping[int, str]) -> list[str]:
+    """A warning where several categories that are used have one name: a labelling config has a
+    label once.
+    """
+    by_name: dict[str, list[int]] = {}
+    for id_ in sorted(used & class_ids.keys()):
+        by_name.setdefault(class_ids[id_], []).append(id_)
+    several = ((name, ids) for name, ids in by_name.items() if len(ids) > 1)
+    return [
+        SAME_NAME.format(ids=", ".join(map(str, ids)), name=name)
+        for name, ids in islice(several, 1)
+    ]
 
 
 def box_of(entry: Entry) -> Box:

@@ -206,6 +206,16 @@ def test_results_may_name_files_by_their_stems(try_load: Any, image_id: Any) -> 
     assert len(Prediction.objects.get().result) == 1
 
 
+def test_categories_of_one_name_are_told(try_load: Any) -> None:
+    categories = [{"id": n, "name": "cat"} for n in (1, 2, 3)]
+    truth = whole(categories=categories, annotations=[box(), box(id=2, category_id=3)])
+    _, warned = try_load(truth)
+    assert warned == [
+        "Warning: The categories 1, 3 are all called 'cat': they are one class here, where"
+        " pycocotools counts them apart. Give them names of their own."
+    ]
+
+
 @pytest.mark.parametrize(
     ("names", "is_told"), [(("2.jpg", "1.jpg"), True), (("1.jpg", "2.jpg"), False)]
 )
