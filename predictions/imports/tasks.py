@@ -40,6 +40,7 @@ from predictions_api.postgres.copying import Copy
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import reserve_ids
 
+FLAG = BooleanField(allow_null=True)
 # Of one import: a quarter of Label Studio's limit, in its words; stored in ten seconds or so.
 MOST_TASKS = 250_000
 TOO_MANY = "Maximum task number is {most}, current task number is {n}"
@@ -112,15 +113,11 @@ def _annotation(entry: dict[str, Any]) -> dict[str, Any]:
 
 def _flag(entry: dict[str, Any], name: str) -> bool:
     """True, false, or what stands for it where an annotation is posted: 1, "true" and so on."""
-    value = entry.get(name)
-    if value is None or isinstance(value, bool):
-        return bool(value)
-    if isinstance(value, str | int | float):
-        if value in BooleanField.TRUE_VALUES:
-            return True
-        if value in BooleanField.FALSE_VALUES | BooleanField.NULL_VALUES:
-            return False
-    raise Refused(f"Annotation[{name}] must be true or false")
+    told: Any = entry.get(name)
+    try:
+        return bool(FLAG.to_internal_value(told))
+    except ValidationError:
+        raise Refused(f"Annotation[{name}] must be true or false") from None
 
 
 def _rows(

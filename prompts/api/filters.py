@@ -9,6 +9,7 @@ from rest_framework.exceptions import ValidationError
 
 from predictions.models import Project
 from predictions.regions.config import Config, names_of, read_config
+from predictions.regions.controls import CLASS_KEYS
 from predictions_api.http.parameters import ordered
 from prompts.api.parameters import SubsetParameters
 from prompts.asking.agreement import Comparison
@@ -42,7 +43,8 @@ HAS_CLASS = (
 )
 CLASSES = (
     '.value ? (@.type() == "object").keyvalue()'
-    ' ? (@.key like_regex "^(choices|taxonomy|selected|.*labels)$").value[*] ? (@ == $class[*])'
+    f' ? (@.key like_regex "^({"|".join(sorted(CLASS_KEYS | {"selected"}))})$")'
+    ".value[*] ? (@ == $class[*])"
 )
 ANY_CONTROL = f"$[*]{CLASSES}"
 ONE_CONTROL = f"$[*] ? (@.from_name == $name){CLASSES}"

@@ -167,7 +167,7 @@ def _read_image(
     return ReadImage(
         row=row,
         image_id=(_text(image_id) or str(row.task_id)) + ending,
-        name=_name(row, _text(name), url),
+        name=_name(row, _text(name), url, ending),
         augmentations=_whole(augmentations),
         url=url,
         stored=StoredImage(
@@ -184,13 +184,12 @@ def _read_image(
     )
 
 
-def _name(row: PlannedRow, own: str, url: str | None) -> str:
+def _name(row: PlannedRow, own: str, url: str | None, ending: str) -> str:
     """What an image is called: as when it was counted, else as its task says, else by its address;
-    of several images of a task with the item.
+    of several images of a task with the item, its `ending`.
     """
     if isinstance(row, CountedRow) and row.name:
         return row.name
-    ending = f"#{row.item}" if row.item else ""
     return (own and own + ending) or end_of(url) or f"{row.task_id}{ending}"
 
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
-from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
@@ -203,11 +202,8 @@ def same_names(used: Set[int], class_ids: Mapping[int, str]) -> list[str]:
     by_name: dict[str, list[int]] = {}
     for id_ in sorted(used & class_ids.keys()):
         by_name.setdefault(class_ids[id_], []).append(id_)
-    several = ((name, ids) for name, ids in by_name.items() if len(ids) > 1)
-    return [
-        SAME_NAME.format(ids=", ".join(map(str, ids)), name=name)
-        for name, ids in islice(several, 1)
-    ]
+    several = [(name, ids) for name, ids in by_name.items() if len(ids) > 1]
+    return [SAME_NAME.format(ids=", ".join(map(str, ids)), name=name) for name, ids in several[:1]]
 
 
 def box_of(entry: Entry) -> Box:
