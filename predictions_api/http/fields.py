@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
-from predictions_api.http.storable import MAX_DEPTH, Refused, json_text
+from predictions_api.http.storable import MAX_DEPTH, Refused, is_number_text, json_text
 
 PK_TEXT = re.compile(r"-?[0-9]{1,100}")
 MAX_BIGINT = 2**63 - 1
@@ -51,9 +51,13 @@ def unknown_pk(pk: int) -> str:
 
 
 class FiniteField(serializers.FloatField):
-    """A number; infinities and NaN, which JSON cannot say back, are refused."""
+    """A number; infinities and NaN, which JSON cannot say back, are refused, and so is what Python
+    alone takes for a number.
+    """
 
     def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool) or (isinstance(data, str) and not is_number_text(data)):
+            self.fail("invalid")
         number = super().to_internal_value(data)
         if not math.isfinite(number):
             self.fail("invalid")

@@ -1,8 +1,9 @@
 """Parameters of a query string as fields of a serializer: it reads them, and the OpenAPI document
 is made of it.
 
-They are read as Label Studio reads them: an empty value counts as none, the last of several counts
-but for lists, and what does not fit is a 400 by name.
+They are read as Label Studio reads them: an empty value counts as none, and what does not fit is a
+400 by name. So are several values of what is no list, and a name that is a declared one written
+otherwise: both would be answered with rows that were not asked for.
 """
 
 import re
@@ -21,10 +22,12 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
 
 from predictions_api.http.fields import MAX_BIGINT, FiniteField
+from predictions_api.names import by_letters, did_you_mean, misspelt
 
 M = TypeVar("M", bound=Model)
 INVALID_CHOICE = "Select a valid choice. That choice is not one of the available choices."
 NUL = "Null characters are not allowed."
+ONCE = "Give it once."
 ID_TEXT = re.compile(r"[0-9]{1,19}")
 MAX_LIMIT = 10_000
 
@@ -42,21 +45,25 @@ def moment_of(text: str) -> datetime | None:
 
 
 class Parameters(serializers.Serializer[Any]):
-    """What an operation reads of a query string; names it does not declare are passed over."""
+    """What an operation reads of a query string; other names are passed over."""
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> dict[str, Any]:
         """The values by name, defaults for those not given. ValidationError names what cannot be
         read and what is missing.
         """
-        fields, defaults, required = _declared(cls)
+        fields, defaults, required, known = _declared(cls)
         values = dict(defaults)
-        errors: dict[str, Any] = {}
+        others = [name for name in query if name not in fields]
+        errors: dict[str, Any] = {
+            name: [did_you_mean(meant)] for name, meant in misspelt(others, known).items()
+        }
         for name in query:
             field = fields.get(name)
             text = _text_of(query, name, field)
             if field is not None and (text or getattr(field, "empty_counts", False)):
                 try:
+                    _refuse_several(query, name, field)
                     values[name] = _value(field, text)
                 except ValidationError as exc:
                     errors[name] = exc.detail
@@ -71,9 +78,14 @@ class Parameters(serializers.Serializer[Any]):
 @cache
 def _declared(
     parameters: type[Parameters],
-) -> tuple[dict[str, serializers.Field[Any, Any, Any, Any]], dict[str, Any], dict[str, str]]:
-    """The fields, made once since they keep nothing between requests, their defaults, and the
-    messages where a required one is missing.
+) -> tuple[
+    dict[str, serializers.Field[Any, Any, Any, Any]],
+    dict[str, Any],
+    dict[str, str],
+    dict[str, str],
+]:
+    """The fields, made once since they keep nothing between requests, their defaults, the messages
+    where a required one is missing, and their names by their letters.
     """
     fields = dict(parameters().fields)
     is_empty = {name: field.default is serializers.empty for name, field in fields.items()}
@@ -83,7 +95,7 @@ def _declared(
         for name, field in fields.items()
         if field.required
     }
-    return fields, defaults, required
+    return fields, defaults, required, by_letters(fields)
 
 
 def _text_of(query: Mapping[str, str], name: str, field: Any) -> str:
@@ -91,6 +103,14 @@ def _text_of(query: Mapping[str, str], name: str, field: Any) -> str:
     if getattr(field, "is_list", False) and isinstance(query, QueryDict):
         return ",".join(str(value) for value in query.getlist(name))
     return query[name]
+
+
+def _refuse_several(query: Mapping[str, str], name: str, field: Any) -> None:
+    """ValidationError where the name has several values, and is no list."""
+    if getattr(field, "is_list", False) or not isinstance(query, QueryDict):
+        return
+    if len({*query.getlist(name)}) > 1:
+        raise ValidationError([ONCE])
 
 
 def _value(field: serializers.Field[Any, Any, Any, Any], text: str) -> Any:
@@ -279,7 +299,7 @@ class WordsParameter(TextParameter):
     is_list = True
 
     def to_internal_value(self, data: Any) -> Any:
-        return [word for word in data.split(",") if word]
+        return [word.strip() for word in data.split(",") if word.strip()]
 
 
 class IdsParameter(TextParameter):

@@ -64,10 +64,33 @@ PROJECT_EXPORT = extend_schema(
 ALL_ANNOTATIONS = (
     "An export has the annotations of all kinds: leave these options out, or all of them true."
 )
+UNREAD = "There is no such option of an export here."
+#: What Label Studio's clients send besides, without effect.
+WITHOUT_EFFECT = frozenset(
+    {
+        "id", "project", "converted_formats", "counters", "created_at", "created_by",
+        "finished_at", "md5", "serialization_options", "status",
+    }
+)  # fmt: skip
 NOT_FILTERED = "Tasks are not chosen by this: save a view, and name it as `view`."
 
 
-class TaskChoiceSerializer(serializers.Serializer[Any]):
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses options that it does not know: more would be exported than was meant."""
+
+    without_effect: frozenset[str] = frozenset()
+
+    def to_internal_value(self, data: Any) -> Any:
+        """As always, of known options alone; one that is null says nothing."""
+        values = super().to_internal_value(data)
+        known = self.without_effect | self.fields.keys()
+        unread = [name for name in data if name not in known and data[name] is not None]
+        if unread:
+            raise serializers.ValidationError({f"{name:.100}": [UNREAD] for name in unread})
+        return values
+
+
+class TaskChoiceSerializer(StrictSerializer):
     """Which tasks are exported."""
 
     view = serializers.IntegerField(
@@ -87,7 +110,7 @@ class TaskChoiceSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class AnnotationChoiceSerializer(serializers.Serializer[Any]):
+class AnnotationChoiceSerializer(StrictSerializer):
     """Which annotations are exported: all."""
 
     usual = serializers.BooleanField(required=False, allow_null=True)
@@ -102,10 +125,12 @@ class AnnotationChoiceSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class SnapshotSerializer(serializers.Serializer[Any]):
+class SnapshotSerializer(StrictSerializer):
     """What Label Studio's clients ask for; `exportType` and `source` are ours. Everything else of
     theirs is taken without effect: objects are exported whole.
     """
+
+    without_effect = WITHOUT_EFFECT
 
     title = serializers.CharField(
         required=False, allow_blank=True, allow_null=True, max_length=2048

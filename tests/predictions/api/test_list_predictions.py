@@ -119,7 +119,7 @@ def two_projects(
         ("project={project}&task={task b}", "b"),
         ("project={other}&task={task b}", ""),
         ("project={project}&task__project={other}", ""),
-        ("task={task a}&task={task b}", "b"),
+        ("task={task b}&task={task b}", "b"),
         ("task=", "abc"),
         ("project=", "abc"),
         ("task={task a}&project=", "a"),
@@ -132,6 +132,21 @@ def test_filters(ada: Caller, two_projects: dict[str, int], query: str, expected
     response = ada.client.get(f"{URL}?{query.format_map(two_projects)}")
 
     assert ids_of(response) == [two_projects[name] for name in expected]
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "message"),
+    [
+        ("task=1&task=2", "task", "Give it once."),
+        ("modelVersion=v1", "modelVersion", "There is no such name: did you mean model_version?"),
+        ("score__gte=0.5", "score__gte", "There is no such name: did you mean score_gte?"),
+        ("Project=1", "Project", "There is no such name: did you mean project?"),
+    ],
+)
+def test_what_a_list_would_pass_over_is_refused(
+    ada: Caller, query: str, name: str, message: str
+) -> None:
+    assert_invalid(ada.client.get(f"{URL}?{query}"), {name: [message]})
 
 
 @pytest.mark.parametrize("name", ["task", "project", "task__project"])
