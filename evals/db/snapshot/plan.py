@@ -18,7 +18,7 @@ from evals.documents.slices import LONGEST, RESERVED, SliceTable
 from evals.engine.errors import EvaluationError
 from evals.engine.reading import Reading, reading_of
 from evals.models import GroundTruth, ModelEval, Split
-from predictions.db.reviews.accepting import AS_TRUTH
+from predictions.db.reviews.replacing import what_is_said
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_one, of_slot, server_cursor
 
@@ -143,7 +143,7 @@ WITH truth AS (
 )
 SELECT count(*) FROM truth JOIN predictions_prediction q ON q.id = truth.parent_prediction_id
 WHERE q.project_id = %(project)s AND coalesce(q.model_version, '') = %(version)s
-    AND (truth.result = q.result OR truth.result = {AS_TRUTH})
+    AND {what_is_said("truth.result")} = {what_is_said("q.result")}
 """  # noqa: S608
 
 
