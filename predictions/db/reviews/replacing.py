@@ -49,13 +49,17 @@ FROM children c
 """  # noqa: S608
 # By primary keys, and the (task, id) index.
 GIVE_SQL = f"""
-UPDATE predictions_annotation a SET parent_prediction_id = (
-    SELECT max(p.id) FROM predictions_prediction p
-    WHERE p.task_id = k.task_id AND p.model_version IS NOT DISTINCT FROM k.model_version
-      AND md5(({what_is_said("p.result")})::text) = k.said)
-FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[])
-    AS k (id, task_id, model_version, said)
-WHERE a.id = k.id AND a.task_id = k.task_id AND a.parent_prediction_id IS NULL
+WITH given AS (
+    SELECT k.id, k.task_id, max(p.id) AS parent_id
+    FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[])
+        AS k (id, task_id, model_version, said)
+    JOIN predictions_prediction p ON p.task_id = k.task_id
+    WHERE p.model_version IS NOT DISTINCT FROM k.model_version
+        AND md5(({what_is_said("p.result")})::text) = k.said
+    GROUP BY k.id, k.task_id
+)
+UPDATE predictions_annotation a SET parent_prediction_id = given.parent_id FROM given
+WHERE a.id = given.id AND a.task_id = given.task_id AND a.parent_prediction_id IS NULL
 """  # noqa: S608
 
 
