@@ -11,6 +11,7 @@ from predictions.api.parameters import (
     ExportTypeParameters,
     ProjectExportParameters,
 )
+from predictions.api.serializers import StrictSerializer
 from predictions.exports.project import SOURCES, TYPES
 from predictions_api.http.fields import JSONObjectField
 from predictions_api.http.openapi import answer_header, error_responses
@@ -64,7 +65,6 @@ PROJECT_EXPORT = extend_schema(
 ALL_ANNOTATIONS = (
     "An export has the annotations of all kinds: leave these options out, or all of them true."
 )
-UNREAD = "There is no such option of an export here."
 #: What Label Studio's clients send besides, without effect.
 WITHOUT_EFFECT = frozenset(
     {
@@ -73,21 +73,6 @@ WITHOUT_EFFECT = frozenset(
     }
 )  # fmt: skip
 NOT_FILTERED = "Tasks are not chosen by this: save a view, and name it as `view`."
-
-
-class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses options that it does not know: more would be exported than was meant."""
-
-    without_effect: frozenset[str] = frozenset()
-
-    def to_internal_value(self, data: Any) -> Any:
-        """As always, of known options alone; one that is null says nothing."""
-        values = super().to_internal_value(data)
-        known = self.without_effect | self.fields.keys()
-        unread = [name for name in data if name not in known and data[name] is not None]
-        if unread:
-            raise serializers.ValidationError({f"{name:.100}": [UNREAD] for name in unread})
-        return values
 
 
 class TaskChoiceSerializer(StrictSerializer):
