@@ -29,8 +29,8 @@ from predictions.db.imports import record_created as record_predictions
 from predictions.db.pictures.sizes import tell_sizes
 from predictions.db.places import lock_tasks_of_project
 from predictions.db.projects import Author
+from predictions.db.reviews.replacing import Replacing
 from predictions.db.tasks import record_created, reserve_inner_ids
-from predictions.db.versions import delete_versions
 from predictions.formats import label_config
 from predictions.formats.content import FileTask, Size
 from predictions.formats.errors import BadFile, Errors
@@ -159,6 +159,7 @@ class Writer:
         self.version, self.is_new = version, False
         self.loaded = Loaded(project)
         self.kept = Kept(project.pk, wishes.split, version)
+        self.replacing = Replacing()
         self.n_truth_regions = self.n_predicted_regions = 0
 
     def write(self) -> Loaded:
@@ -192,6 +193,7 @@ class Writer:
                 self._write_batch(batch, copy)
                 self.wishes.advance(len(batch))
         self.errors.raise_if_any()
+        self.replacing.settle()
         if self.loaded.n_predictions:
             name_first_version(self.project, self.version)
             self.project.refresh_from_db(fields=["model_version"])
@@ -266,7 +268,7 @@ class Writer:
         copy.wait()
         if known and rows:
             pairs = [(row.task, self.version) for row in rows]
-            delete_versions(pairs, workspace_id=self.project.workspace_id)
+            self.replacing.take_versions(pairs, workspace_id=self.project.workspace_id)
         if replaced:
             replace_truths(replaced, project_id=self.project.pk, user_id=self.author.user_id)
             tasks_of = {truth_id: task_id for task_id, (truth_id, _) in there.items()}
