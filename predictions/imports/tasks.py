@@ -48,13 +48,26 @@ OF_ANNOTATION = by_letters(["result", "ground_truth", "was_cancelled", "lead_tim
 # Of one import: a quarter of Label Studio's limit, in its words; stored in ten seconds or so.
 MOST_TASKS = 250_000
 TOO_MANY = "Maximum task number is {most}, current task number is {n}"
+# What Label Studio's storages say of it; its import route takes all of it for data.
+WITHOUT_DATA = 'If you use "{name}" field in the task, you must put "data" field in the task too'
 NO_TASKS = "load_tasks: No tasks added"
 
 
 def _unwrapped(item: dict[str, Any]) -> dict[str, Any]:
     """A task as `{"data": ..., ...}`: a flat object is its data."""
-    is_wrapped = isinstance(item.get("data"), dict)
-    return item if is_wrapped else {"data": item}
+    if isinstance(item.get("data"), dict):
+        return item
+    for name in ("annotations", "predictions"):
+        if _hold_regions(item.get(name)):
+            raise Refused(WITHOUT_DATA.format(name=name))
+    return {"data": item}
+
+
+def _hold_regions(value: Any) -> bool:
+    """Whether it is a list of annotations or predictions, which as data would be lost."""
+    return isinstance(value, list) and any(
+        isinstance(one, dict) and "result" in one for one in value
+    )
 
 
 def _objects(task: dict[str, Any], key: str) -> list[dict[str, Any]]:
@@ -71,24 +84,12 @@ def _objects(task: dict[str, Any], key: str) -> list[dict[str, Any]]:
     return sorted(found, key=itemgetter("id")) if has_ids else found
 
 
-def _refuse_beside_data(item: dict[str, Any]) -> None:
-    """Refused for a flat task that has predictions or annotations among its data, where they would
-    be lost.
-    """
-    for key in ("predictions", "annotations"):
-        found = item.get(key)
-        if isinstance(found, list) and any(isinstance(e, dict) and "result" in e for e in found):
-            raise Refused(f'Task[{key}] goes beside "data", which has everything else of the task')
-
-
 def _task_row(project: Project, item: Any, index: int) -> TaskRow:
     if not isinstance(item, dict):
         raise Refused(f"Task must be an object, got {type(item).__name__}")
     task = _unwrapped(item)
     if task is item:
         refuse_misspelt(item, OF_TASK, "Task")
-    else:
-        _refuse_beside_data(item)
     meta = task.get("meta") or {}
     if not isinstance(meta, dict):
         raise Refused("Task[meta] must be an object")

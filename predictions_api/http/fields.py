@@ -2,6 +2,8 @@
 
 import math
 import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -10,6 +12,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from predictions_api.http.storable import MAX_DEPTH, Refused, is_number_text, json_text
+from predictions_api.names import by_letters, letters
 
 PK_TEXT = re.compile(r"-?[0-9]{1,100}")
 MAX_BIGINT = 2**63 - 1
@@ -51,17 +54,41 @@ def unknown_pk(pk: int) -> str:
 
 
 class FiniteField(serializers.FloatField):
-    """A number; infinities and NaN, which JSON cannot say back, are refused, and so is what Python
-    alone takes for a number.
+    """A number, or text that is one. Infinities and NaN, which JSON cannot say back, are refused,
+    and so is what Python alone takes for a number, such as `1_0` for 10. True is 1.
     """
 
     def to_internal_value(self, data: Any) -> float:
-        if isinstance(data, bool) or (isinstance(data, str) and not is_number_text(data)):
+        if isinstance(data, str) and not is_number_text(data):
             self.fail("invalid")
         number = super().to_internal_value(data)
         if not math.isfinite(number):
             self.fail("invalid")
         return number
+
+
+class MeasureField(FiniteField):
+    """A number that true and false are none of."""
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+def refuse_unread(body: Any, known: Iterable[str]) -> None:
+    """ValidationError that names the first key of a body that is none of the known fields: one
+    that is written otherwise would leave its default in force without a word.
+    """
+    if not isinstance(body, Mapping):
+        return
+    names = list(known)
+    for key in body:
+        if key not in names:
+            alike = by_letters(names)
+            near = get_close_matches(letters(str(key)[:200]), alike, n=1)
+            meant = f"did you mean {alike[near[0]]}?" if near else "leave it out."
+            raise ValidationError({f"{key:.100}": [f"There is no such field: {meant}"]})
 
 
 class StorableJSONField(serializers.JSONField):

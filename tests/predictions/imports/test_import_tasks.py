@@ -197,7 +197,11 @@ def test_a_project_that_has_a_version_keeps_it(ada: Caller, project: Project, ur
         ),
         (
             {"image": "a.jpg", "annotations": [{"result": []}]},
-            'Task[annotations] goes beside "data", which has everything else of the task',
+            'If you use "annotations" field in the task, you must put "data" field in the task too',
+        ),
+        (
+            {"image": "a.jpg", "predictions": [{"result": []}], "annotations": []},
+            'If you use "predictions" field in the task, you must put "data" field in the task too',
         ),
         ({"image": "\0"}, "Null characters are not allowed."),
         ({"image": 1, "\0": 1}, "Null characters are not allowed."),
