@@ -10,7 +10,7 @@ import orjson
 Region = dict[str, Any]
 
 #: What of a region says which one it is, not what it says.
-NAMES_OF_REGIONS = frozenset({"id", "score", "origin", "parentID", "meta"})
+NAMES_OF_REGIONS = frozenset({"id", "score", "origin", "parentID"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ def as_truth(result: Any) -> Any:
 def difference(present: Any, proposed: Any) -> Difference:
     """What changes where `proposed` takes the place of `present`, both results.
 
-    Regions are the same where control, object, type and value are, whatever their ids and scores;
-    of equal ones each counts. What is no list of regions has none.
+    Regions are the same where control, object, type, value and `meta` are, whatever their ids and
+    scores; of equal ones each counts. What is no list of regions has none.
     """
     before, after = _regions(present), _regions(proposed)
     lost, n_same = _without(before, after)
@@ -68,7 +68,12 @@ def _without(regions: Sequence[Region], others: Sequence[Region]) -> tuple[list[
 
 def _content(region: Region) -> bytes:
     """What a region says, as bytes that are equal for equal ones."""
-    said = {name: _plain(v) for name, v in region.items() if name not in NAMES_OF_REGIONS}
+    said = {
+        name: _plain(value)
+        for name, value in region.items()
+        # An empty meta says as little as none.
+        if name not in NAMES_OF_REGIONS and (name != "meta" or value)
+    }
     return orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
 
 
@@ -91,12 +96,8 @@ def is_same(present: Any, proposed: Any) -> bool:
         return False
     if len(present) != len(proposed):
         return False
-    return Counter(map(_content_and_meta, present)) == Counter(map(_content_and_meta, proposed))
+    return Counter(map(_said, present)) == Counter(map(_said, proposed))
 
 
-def _content_and_meta(region: Any) -> bytes:
-    if not isinstance(region, dict):
-        return orjson.dumps(_plain(region))
-    return _content(region) + orjson.dumps(
-        _plain(region.get("meta") or {}), option=orjson.OPT_SORT_KEYS
-    )
+def _said(entry: Any) -> bytes:
+    return _content(entry) if isinstance(entry, dict) else orjson.dumps(_plain(entry))

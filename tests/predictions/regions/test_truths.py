@@ -35,6 +35,9 @@ def test_truths_have_no_scores(result: Any, truth: Any) -> None:
         ([], [], (0, [], [])),
         ([{**CAR, **HERE}], [{**CAR, **HERE, "id": "b", "score": 0.7}], (1, [], [])),
         ([{**CAR, **HERE}], [{**CAR, **THERE}], (0, [{**CAR, **HERE}], [{**CAR, **THERE}])),
+        # Evaluations read what meta says of an object: a crowd, its area.
+        ([ONE], [{**ONE, "meta": {"iscrowd": 1}}], (0, [ONE], [{**ONE, "meta": {"iscrowd": 1}}])),
+        ([ONE], [{**ONE, "meta": {}}], (1, [], [])),
         # Of two equal ones each counts.
         ([{**CAR, **HERE}] * 2, [{**CAR, **HERE}], (1, [{**CAR, **HERE}], [])),
         ([{**CAR, **HERE}], [{**CAR, **HERE}] * 3, (1, [], [{**CAR, **HERE}] * 2)),
