@@ -9,7 +9,9 @@ from predictions_api.http.storable import Refused
 
 OF_QUERY = ("filters", "selectedItems", "ordering")
 OF_GROUP = ("conjunction", "items")
-OF_FILTER = ("filter", "operator", "type", "value", "child_filter")
+OF_FILTER = ("filter", "operator", "type", "value")
+#: Of a filter inside a filter, which is refused; empty it says nothing.
+OF_CHILDREN = ("child_filter", "child_filters")
 OF_SELECTED = ("all", "included", "excluded")
 #: What the type of numbers may be meant by, and is not.
 NUMERIC = frozenset({"number", "numeric", "integer", "int", "float", "double", "decimal"})

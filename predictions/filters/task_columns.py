@@ -297,9 +297,10 @@ def filter_clause(item: Any, scope: Scope) -> Clause:
     """One filter. Without a project, columns that need to know it are refused."""
     if not isinstance(item, Mapping):
         raise Refused("A filter is an object with filter, operator, type and value.")
-    keys.refuse_unread(item, keys.OF_FILTER, "A filter")
-    if item.get("child_filter"):
+    if any(item.get(name) for name in keys.OF_CHILDREN):
         raise Refused("A filter inside a filter is not understood.")
+    said = {name: value for name, value in item.items() if name not in keys.OF_CHILDREN}
+    keys.refuse_unread(said, keys.OF_FILTER, "A filter")
     name = _column(str(item.get("filter", "")))
     operator, value = str(item.get("operator", "")), item.get("value")
     if (field := _in_json(name)) is not None:

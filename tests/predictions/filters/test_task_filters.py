@@ -394,6 +394,10 @@ def test_orders(
             "A filter inside a filter is not understood.",
         ),
         (
+            group({**item("id", "equal", 1), "child_filters": [item("id", "equal", 1)]}),
+            "A filter inside a filter is not understood.",
+        ),
+        (
             {"selectedItems": [1]},
             "selectedItems is an object with all, included and excluded.",
         ),
@@ -415,7 +419,7 @@ def test_orders(
         ),
         (
             group({**item("id", "equal", 1), "negate": True}),
-            "A filter has no 'negate', only filter, operator, type, value, child_filter.",
+            "A filter has no 'negate', only filter, operator, type, value.",
         ),
         ({"selectedItems": {"included": [1]}}, 'included goes with "all": false.'),
         ({"selectedItems": {"all": True, "included": [1]}}, 'included goes with "all": false.'),
@@ -458,6 +462,14 @@ def test_what_would_narrow_a_list_elsewhere_is_refused(
 
     assert response.status_code == 400
     assert list(response.json()["validation_errors"]) == [name]
+
+
+def test_no_filters_inside_a_filter_say_nothing(
+    ada: Caller, project: Project, tasks: list[int]
+) -> None:
+    for name, inside in (("child_filters", []), ("child_filter", None)):
+        query = group({**item("data.n", "equal", 2, "Number"), name: inside})
+        assert places(ask(ada, project, query), tasks) == [2]
 
 
 def test_a_list_in_a_text_has_spaces_around_its_commas(
