@@ -24,6 +24,8 @@ from predictions_api.http.fields import MAX_BIGINT, FiniteField
 
 M = TypeVar("M", bound=Model)
 INVALID_CHOICE = "Select a valid choice. That choice is not one of the available choices."
+NOT_TAKEN = "Not taken here."
+ONCE = "Give it once."
 NUL = "Null characters are not allowed."
 ID_TEXT = re.compile(r"[0-9]{1,19}")
 MAX_LIMIT = 10_000
@@ -66,6 +68,19 @@ class Parameters(serializers.Serializer[Any]):
         if errors:
             raise ValidationError(errors)
         return values
+
+    @classmethod
+    def refuse_others(cls, query: QueryDict) -> None:
+        """ValidationError for names that are not declared, and for several values where one counts:
+        of an operation of our own, where who gives one counts on it.
+        """
+        fields, _, _ = _declared(cls)
+        errors = {name: [NOT_TAKEN] for name in sorted(query) if name not in fields}
+        for name, field in fields.items():
+            if len(query.getlist(name)) > 1 and not getattr(field, "is_list", False):
+                errors[name] = [ONCE]
+        if errors:
+            raise ValidationError(errors)
 
 
 @cache

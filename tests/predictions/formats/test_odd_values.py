@@ -246,6 +246,10 @@ SAID: dict[str, tuple[str, Any, Known | None, list[str]]] = {
          " without tracking.",
          "The highest score is 3: the scores are taken as per cent and divided by 100."],
     ),
+    "a folder without label files": (
+        "yolo", {"classes.txt": "car", "a.png": picture(9)}, Known(),
+        ["There is no label file (*.txt): the version says that nothing is on any image."],
+    ),
     "labels of one name": (
         "openimages",
         {"a.csv": openimages("0") + "a,dog,0,1,0,1,0\na,cow,0,1,0,1,0\n",
@@ -319,6 +323,9 @@ REFUSED: dict[str, tuple[str, Any, Known | None, str]] = {
     "a suffix in capitals": (
         "yolo", {"classes.txt": "car", "a.TXT": LINE}, None,
         "a.TXT: is not read: label files end with .txt, in small letters.",
+    ),
+    "a file of another format": (
+        "yolo", "[]", NUMBERED, "f: is no label file (*.txt) and no data.yaml.",
     ),
     "a label file of either picture": (
         "yolo",

@@ -31,6 +31,8 @@ NOTHING_THERE = (
     "data.yaml names {place!r:.200} ({split}), where there is no image and no label file: none of"
     " that split is read."
 )
+NO_LABELS = "There is no label file (*.txt): the version says that nothing is on any image."
+NOT_YOLO = "is no label file (*.txt) and no data.yaml."
 WHOLE_SCORES = (
     "All scores are whole numbers: if they are the numbers of tracks, save with save_conf and"
     " without tracking."
@@ -89,6 +91,8 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
     files = Files(source, errors)
     images = files.listed(dataset) or files.lone_labels()
     errors.raise_if_any()
+    if not any(one.labels for one in images):
+        warnings.append(NO_LABELS)
     if not dataset.points:
         dataset.points = list(next(iter(known.keypoints.values()), ()))
     return _content(source, images, dataset, ask, errors, warnings, has_score=True)
@@ -131,6 +135,9 @@ class Files:
         self.source = source
         self.errors = errors
         self.names = source.names()
+        given = source.entry or ("" if source.is_folder else self.names[0])
+        if given and not given.lower().endswith((".txt", ".yaml", ".yml")):
+            raise errors.stop(given, NOT_YOLO)
         if odd := [one for one in self.names if one.endswith((".TXT", ".Txt"))]:
             raise errors.stop(odd[0], "is not read: label files end with .txt, in small letters.")
         #: What to say of places that `data.yaml` names and that hold nothing.
