@@ -307,6 +307,18 @@ REFUSED: dict[str, tuple[str, Any, Known | None, str]] = {
         }),
         None, "annotations[0].num_keypoints: is 0, and v of 1 points is above 0.",
     ),
+    "two files of one image": (
+        "coco",
+        json.dumps([
+            {**THING, "score": 0.5, "file_name": name} for name in ("a.jpg", "x\\b.jpg", "a.jpg")
+        ]),
+        NUMBERED,
+        "predictions: the image_id 1 stands beside two file names, 'a.jpg' and 'x/b.jpg'.",
+    ),
+    "yolo's turned boxes": (
+        "dota", {"a.txt": "0 0.1 0.1 0.3 0.1 0.3 0.2 0.1 0.2\n"}, None,
+        "a.txt, line 1: must be eight numbers, a class and whether it is difficult.",
+    ),
     "two points of one name": (
         "coco",
         json.dumps({**COCO, "categories": [{"id": 1, "name": "c", "keypoints": ["x", "x"]}]}),
@@ -332,7 +344,12 @@ REFUSED: dict[str, tuple[str, Any, Known | None, str]] = {
         {"classes.txt": "car", "labels/a.txt": LINE, "one/a.png": picture(9),
          "two/a.png": picture(9)},
         None,
-        "labels/a.txt: may be of 'one/a.png' or 'two/a.png': put it where its picture is.",
+        "labels/a.txt: may be of 'one/a.png' or 'two/a.png': keep one picture of its name, beside"
+        " it.",
+    ),
+    "two pictures of one label file": (
+        "yolo", {"classes.txt": "car", "a.txt": LINE, "a.jpg": picture(9), "a.png": picture(9)},
+        None, "a.txt: may be of 'a.jpg' or 'a.png': keep one picture of its name, beside it.",
     ),
     "a turned rectangle": (
         "labelme", labelme([[1, 2], [9, 3], [8, 8], [0, 7]]), None,

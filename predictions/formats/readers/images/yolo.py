@@ -237,7 +237,7 @@ class Files:
             others = of_stem[PurePosixPath(name).stem] if picture is None else []
             if others:
                 told = " or ".join(map(repr, others[:2]))
-                self.errors.add(name, f"may be of {told}: put it where its picture is.")
+                self.errors.add(name, f"may be of {told}: keep one picture of its name, beside it.")
             image = picture or f"{_stem(name)}.jpg"
             if picture is None:
                 self.guessed.add(image)
@@ -250,21 +250,19 @@ def _beside(labels: Iterable[str], pictures: Iterable[str]) -> dict[str, str]:
     """The picture of each label file: the one in its place or, where neither has another of that
     stem in another folder, the one of its stem.
     """
-    by_place: dict[str, str] = {}
+    by_place: defaultdict[str, list[str]] = defaultdict(list)
     by_stem: defaultdict[str, list[str]] = defaultdict(list)
     for picture in pictures:
-        by_place.setdefault(_stem(picture), picture)
-        by_place.setdefault(_stem(_labels_folder(picture)), picture)
+        for place in {_stem(picture), _stem(_labels_folder(picture))}:
+            by_place[place].append(picture)
         by_stem[PurePosixPath(picture).stem].append(picture)
     names = Counter(PurePosixPath(one).stem for one in labels)
     found = {}
     for name in labels:
         stem = PurePosixPath(name).stem
-        own = by_place.get(_stem(name))
-        if own is None and names[stem] == 1 and len(by_stem[stem]) == 1:
-            own = by_stem[stem][0]
-        if own is not None:
-            found[name] = own
+        fitting = by_place.get(_stem(name)) or (by_stem[stem] if names[stem] == 1 else [])
+        if len(fitting) == 1:
+            found[name] = fitting[0]
     return found
 
 
