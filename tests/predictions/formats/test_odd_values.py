@@ -147,6 +147,12 @@ def test_scores_of_ground_truth_take_no_area_away(tmp_path: Path) -> None:
     assert content.warnings == ["What the entries say of 'score' is not read."]
 
 
+def test_results_of_one_version_may_say_so(tmp_path: Path) -> None:
+    results = [{**THING, "score": 0.5, "model_version": "v1"}] * 2
+    content = read(tmp_path, "coco", json.dumps(results), NUMBERED)
+    assert (metas(content), content.warnings) == ([None, None], [])
+
+
 def test_label_files_are_of_the_pictures_beside_them(tmp_path: Path) -> None:
     one, other = "0 0.5 0.5 0.1 0.1\n", "1 0.5 0.5 0.1 0.1\n"
     files: Files = {
@@ -203,6 +209,14 @@ SAID: dict[str, tuple[str, Any, Known | None, list[str]]] = {
     "no annotations": ("coco", json.dumps(COCO), None, [NOTHING]),
     "annotations of another case": (
         "coco", json.dumps({**COCO, "Annotations": [THING]}), None, [NOTHING],
+    ),
+    "outlines of VOC": (
+        "voc", {"a.xml": voc("0").replace("</object>", "<polygon><x1>1</x1></polygon></object>")},
+        None, ["What the entries say of 'polygon' is not read."],
+    ),
+    "attributes of FiftyOne": (
+        "fiftyone", fiftyone(IsGroupOf=True, difficult=0, rotation=0.5), None,
+        ["What the entries say of 'IsGroupOf', 'rotation' is not read."],
     ),
     "a column of splits": ("csv", "text,label,split\na,good,train\n", None, [SPLIT_UNREAD]),
     "such a column of Parquet": (
@@ -314,6 +328,21 @@ REFUSED: dict[str, tuple[str, Any, Known | None, str]] = {
         ]),
         NUMBERED,
         "predictions: the image_id 1 stands beside two file names, 'a.jpg' and 'x/b.jpg'.",
+    ),
+    "objects of two annotations": (
+        "coco",
+        json.dumps({
+            **COCO, "annotations": [{**THING, "annotation_id": n // 2} for n in range(8, 11)],
+        }),
+        None,
+        "annotations[2]: is of 5, and its image has objects of 4, too (annotation_id,"
+        " prediction_id): export one annotation, or one version, of each image.",
+    ),
+    "results of two versions": (
+        "coco",
+        json.dumps([{**THING, "score": 0.5, "model_version": name} for name in ("v1", 'v"2')]),
+        NUMBERED,
+        'predictions: are of several model versions, "v1", "v\\"2": export one of them.',
     ),
     "yolo's turned boxes": (
         "dota", {"a.txt": "0 0.1 0.1 0.3 0.1 0.3 0.2 0.1 0.2\n"}, None,

@@ -98,6 +98,7 @@ def _whole(source: Source, ask: Ask, errors: Errors, prefix: str, *, is_result: 
     names = ((f"{prefix}categories[{n}].name", one.name) for n, one in enumerate(categories))
     check_names(names, errors)
     points = {one.name: one.keypoints for one in categories if one.keypoints}
+    coco_document.check_owners(whole.annotations, f"{prefix}annotations", errors)
     reader = Reader(
         whole.annotations, class_ids, points, ask, errors, f"{prefix}annotations", is_result
     )
@@ -297,6 +298,8 @@ class Reader:
     def content(self, source: Source) -> Content:
         """What there is in the file, once the images are known."""
         self.names.check(self.place, self.errors)
+        if self.is_result:
+            coco_document.check_versions(source.content(), self.place, self.errors)
         self.warnings += coco_document.unread(source.content(), is_result=self.is_result)
         if self.columns is not None:
             source.let_go()
