@@ -6,7 +6,7 @@ Each refusal has the evaluation client's own code.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 from rest_framework.fields import empty
@@ -108,8 +108,18 @@ class FlagField(serializers.BooleanField):
 class ListQuery(Query):
     """What the list of evaluations is narrowed to: one of project, version and model at most."""
 
+    #: Of which one alone may be given, and what each is of.
+    NAMES: ClassVar[Mapping[str, str]] = {
+        "project": "project",
+        "version": "version",
+        "versionId": "version",
+        "model": "model",
+        "modelId": "model",
+    }
     project = TextField("Of this project: slug or id.")
-    version = TextField("Of this version, whatever the project.")
+    version = TextField(
+        "Of this version, whatever the project; empty: of predictions without a version."
+    )
     versionId = TextField("As `version`.")
     model = TextField("Of this model.")
     modelId = TextField("As `model`.")
@@ -126,13 +136,15 @@ class ListQuery(Query):
     def asked(cls, query: Mapping[str, str]) -> Asked:
         """The keywords of `evals.db.evaluations.newest`. InvalidFilterCombination for several."""
         asked = super().asked(query)
-        one = {
-            "project": asked["project"],
-            "version": asked["version"] or asked["versionId"],
-            "model": asked["model"] or asked["modelId"],
-        }
-        if sum(value is not None for value in one.values()) > 1:
+        given = {name: query[name] for name in cls.NAMES if name in query}
+        if len(given) > 1:
             raise InvalidFilterCombination()
+        one: dict[str, str | None] = dict.fromkeys(cls.NAMES.values())
+        for name, value in given.items():
+            # A variable that a script left unset; a version alone may be the empty one.
+            if not value and cls.NAMES[name] != "version":
+                raise Refusal(f"{name} is empty: leave it out to list all.")
+            one[cls.NAMES[name]] = asked[name] or value
         state = {"status": asked["status"], "accepted": asked["accepted"]}
         return {**one, **state, "limit": min(asked["limit"], LIST_MOST)}
 

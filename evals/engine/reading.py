@@ -218,6 +218,11 @@ class Reading:
         one = self.object_at(place)
         return one.text_key if one is not None else ""
 
+    def is_plain_text(self, place: Place | None) -> bool:
+        """Whether the value of its object in a task's data is the text itself, where it is one."""
+        one = self.object_at(place)
+        return one is not None and not one.is_html and not one.text_key
+
     def object_at(self, place: Place | None) -> ObjectOf | None:
         """The object that an image is of; the first where the place does not say."""
         named = (one for one in self.objects if place is None or one.name == place.to_name)

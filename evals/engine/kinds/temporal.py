@@ -73,7 +73,8 @@ def _read(
         intervals = [read_interval(one, time_format=time_format) for one in ranges]
     except GeometryError:
         raise PassedOver(Reason.NO_GEOMETRY) from None
-    return [(name, one) for one in intervals for name in names]
+    # A label that a region has twice is one item all the same.
+    return [(name, one) for one in intervals for name in dict.fromkeys(names)]
 
 
 class _Sides:
