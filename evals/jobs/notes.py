@@ -59,6 +59,10 @@ MESSAGES = {
         "{regions} stretches tell their time in numbers where others of the same recording tell "
         "dates: the numbers are read as milliseconds since 1970, as Label Studio reads them."
     ),
+    "unread_meta": (
+        "{regions} true regions have a meta.iscrowd that is neither 0 nor 1, or a meta.area that "
+        "is no number from 0 on: that is not read."
+    ),
     "text_differs": (
         "{regions} spans say another text than stands at their place in the task's text, or reach "
         "beyond its end. They are compared by their place: are its characters counted otherwise, "
@@ -73,6 +77,7 @@ COUNTED = {
     "outside_image": "outside",
     "numbers_beside_dates": "numbersAsDates",
     "text_differs": "otherText",
+    "unread_meta": "unreadMeta",
 }
 
 
@@ -101,6 +106,7 @@ def chunk_notes(notes: Notes, rows: Sequence[PlannedRow]) -> dict[str, Any]:
         "reachPct": notes.reach_pct,
         "numbersAsDates": notes.numbers_as_dates,
         "otherText": notes.other_text,
+        "unreadMeta": notes.unread_meta,
     }  # fmt: skip
 
 

@@ -19,6 +19,9 @@ LARGEST_SCORE = 1e300
 #: Of a text, for stretches of it.
 LAST_CHARACTER = 2**40
 
+#: What a text may say of `meta.iscrowd` beside a number.
+CROWD_WORDS = {"": False, "false": False, "true": True}
+
 Region = Mapping[str, Any]
 
 
@@ -99,14 +102,25 @@ def meta_of(region: Region, partners: Sequence[Region] = ()) -> dict[str, Any]:
     return merged
 
 
-def read_crowd(told: Any) -> bool:
-    """Whether `meta.iscrowd` says that a region is a crowd of objects: 1 or true."""
-    return isinstance(told, int | float) and told == 1
+def read_crowd(told: Any) -> bool | None:
+    """Whether `meta.iscrowd` says that a region is a crowd of objects, 1 or true, or none, 0 or
+    false, as text, too; None for anything else. Nothing and empty text say that it is none.
+
+    >>> read_crowd(1), read_crowd("true"), read_crowd(None), read_crowd("0"), read_crowd(2)
+    (True, True, False, False, None)
+    """
+    if isinstance(told, str):
+        told = CROWD_WORDS.get(told.strip().lower(), told)
+    if told is None or isinstance(told, bool):
+        return bool(told)
+    number = read_number(told)
+    return number == 1 if number in (0, 1) else None
 
 
 def read_area(told: Any) -> float | None:
-    """`meta.area`, the object's area in pixels, from 0 on; None for what is none."""
-    return float(told) if is_number(told) and 0 <= told < math.inf else None
+    """`meta.area`, the object's area in pixels, from 0 on, as text, too; None for what is none."""
+    area = read_number(told)
+    return area if area is not None and 0 <= area < math.inf else None
 
 
 def read_names(listed: Any) -> list[str]:

@@ -60,7 +60,8 @@ READ_SQL = f"""
 SELECT t.id, t.meta -> 'image_name', t.meta -> 'image_id', t.meta -> 'augmentations',
        t.meta -> 'image_size', left({ADDRESS}, %(longest)s),
        a.result::text, p.result::text, p.score,
-       CASE WHEN %(needs_data)s OR %(of_text)s THEN {VALUE} END, CASE WHEN %(needs_data)s THEN {DIGEST_SQL} END,
+       CASE WHEN %(needs_data)s OR %(of_text)s THEN {VALUE} END,
+       CASE WHEN %(needs_data)s THEN {DIGEST_SQL} END,
        CASE WHEN %(of_text)s THEN md5({VALUE}) END
 FROM unnest(%(tasks)s::bigint[], %(annotations)s::bigint[], %(predictions)s::bigint[],
             %(paths)s::text[])

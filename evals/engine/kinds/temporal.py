@@ -66,7 +66,12 @@ def _read(
     if not names:
         raise PassedOver(Reason.NO_LABEL)
     ranges = value.get("ranges") if kind == "timelinelabels" else [value]
-    if not isinstance(ranges, list) or not all(isinstance(one, Mapping) for one in ranges):
+    # A region without any stretch is none.
+    if (
+        not isinstance(ranges, list)
+        or not ranges
+        or not all(isinstance(one, Mapping) for one in ranges)
+    ):
         raise PassedOver(Reason.NO_GEOMETRY)
     time_format = time_formats.get(str(region.get("to_name")), "")
     try:

@@ -69,8 +69,14 @@ def test_a_crowd_in_two_entries(entry: str, told: Json) -> None:
     [
         ({"iscrowd": 0}, 1),
         ({"iscrowd": False}, 1),
-        ({"iscrowd": "1"}, 1),
+        ({"iscrowd": "0"}, 1),
+        ({"iscrowd": "1"}, 0),
+        ({"iscrowd": " True "}, 0),
+        ({"iscrowd": "false"}, 1),
+        ({"iscrowd": ""}, 1),
         ({"iscrowd": None}, 1),
+        ({"iscrowd": 2}, 1),
+        ({"iscrowd": ["1"]}, 1),
         (None, 1),
         ([], 1),
         ("crowd", 1),
@@ -99,8 +105,8 @@ def test_a_detection_within_a_crowd_that_matches_an_object_counts() -> None:
 
 
 def test_the_area_that_the_data_tells_decides_the_size() -> None:
-    truth = [box([0, 0, 40, 40], meta={"area": 900})]
-    unusable: list[Any] = [-1, None, "900", []]
+    truth = [box([0, 0, 40, 40], meta={"area": "900"})]
+    unusable: list[Any] = [-1, None, "nine", "nan", []]
     odd = [box([0, 0, 40, 40], meta={"area": area}) for area in unusable]
     said = [box([0, 0, 40, 40], score=0.9)]
     _, told = counted([stored(truth, said)], job())
