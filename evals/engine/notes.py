@@ -46,6 +46,9 @@ class Notes:
     #: Spans whose own text is not what stands at their place, or whose place is beyond the text.
     other_text: int = 0
 
+    #: Labels that a labelMap names and that were met, read or not.
+    mapped: set[str] = field(default_factory=set)
+
     def ignore(
         self, reason: Reason, *, is_truth: bool, image: int, region: str | int, was_meant: bool
     ) -> None:

@@ -75,7 +75,7 @@ class _Reader:
 
     def __init__(self, reading: Reading, classes: Sequence[str], notes: Notes) -> None:
         self.reading = reading
-        self.index = reading.index(classes)
+        self.index = reading.index(classes, notes.mapped)
         self.notes = notes
         self.asks_names = reading.asks_names
         self.unknown: set[str] = set()
