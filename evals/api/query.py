@@ -269,7 +269,9 @@ def _label(name: str | None, classes: Sequence[str]) -> int | None:
 
 
 def _cell(text: str | None, classes: Sequence[str]) -> tuple[int, int] | None:
-    """[actual, predicted] by index in `classes` of the matrix, or by name."""
+    """[actual, predicted] by index in `classes` of the matrix, or by name. InvalidFilter for what
+    is no cell, or may be several.
+    """
     if text is None:
         return None
     pair = NUMBERED_CELL.fullmatch(text)
@@ -281,14 +283,22 @@ def _cell(text: str | None, classes: Sequence[str]) -> tuple[int, int] | None:
         index.setdefault(name, label)
     numbers = {str(label): label for label in range(len(classes) + 1)}
     commas = [at for at, character in enumerate(text) if character == ","]
+    told = [(text[:at], text[at + 1 :]) for at in commas]
+    trimmed = [(actual.strip(), predicted.strip()) for actual, predicted in told]
     for names in (index, numbers):
-        for at in commas:
-            for actual, predicted in (
-                (text[:at], text[at + 1 :]),
-                (text[:at].strip(), text[at + 1 :].strip()),
-            ):
-                if actual in names and predicted in names:
-                    return names[actual], names[predicted]
+        for pairs in (told, trimmed):
+            meant = {
+                (names[actual], names[predicted])
+                for actual, predicted in pairs
+                if actual in names and predicted in names
+            }
+            if len(meant) > 1:
+                cells = " or ".join(f"[{actual},{predicted}]" for actual, predicted in sorted(meant))
+                raise InvalidFilter(
+                    f"cell may be {cells}, as class names have commas: ask by the indices."
+                )
+            if meant:
+                return meant.pop()
     raise InvalidFilter(
         "cell must be actual,predicted: two class names, or their indices in the matrix, or "
         "[actual,predicted]: their indices, whatever classes are called."
