@@ -293,7 +293,9 @@ def _cell(text: str | None, classes: Sequence[str]) -> tuple[int, int] | None:
                 if actual in names and predicted in names
             }
             if len(meant) > 1:
-                cells = " or ".join(f"[{actual},{predicted}]" for actual, predicted in sorted(meant))
+                cells = " or ".join(
+                    f"[{actual},{predicted}]" for actual, predicted in sorted(meant)
+                )
                 raise InvalidFilter(
                     f"cell may be {cells}, as class names have commas: ask by the indices."
                 )

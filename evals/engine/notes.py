@@ -46,6 +46,8 @@ class Notes:
     #: Spans whose own text is not what stands at their place, or whose place is beyond the text.
     other_text: int = 0
 
+    #: Tasks that say something of their images in a form that is not read.
+    misread_tasks: int = 0
     #: Labels that a labelMap names and that were met, read or not.
     mapped: set[str] = field(default_factory=set)
 

@@ -21,6 +21,7 @@ TOO_VARIED = "too_many_values"
 NOTHING_READ = "nothing_read"
 BOXES_BESIDE_OUTLINES = "boxes_beside_outlines"
 WITHIN_ONE_PER_CENT = "within_one_per_cent"
+UNREAD_FACTS = "unread_task_facts"
 UNUSED_NAMES = "unused_label_map"
 #: Names of the labelMap that a warning spells out.
 MOST_NAMED = 10
@@ -68,6 +69,10 @@ MESSAGES = {
     "unread_meta": (
         "{regions} true regions have a meta.iscrowd that is neither 0 nor 1, or a meta.area that "
         "is no number from 0 on: that is not read."
+    ),
+    UNREAD_FACTS: (
+        "{tasks} tasks have in their meta an image_size, augmentations, image_id or image_name in "
+        "a form that is not read: they count as if it were not there."
     ),
     UNUSED_NAMES: (
         "The labelMap renames {names}: neither the labelling config nor any region that was read "
@@ -117,6 +122,7 @@ def chunk_notes(notes: Notes, rows: Sequence[PlannedRow]) -> dict[str, Any]:
         "numbersAsDates": notes.numbers_as_dates,
         "otherText": notes.other_text,
         "unreadMeta": notes.unread_meta,
+        "misreadTasks": notes.misread_tasks,
         "mapped": sorted(notes.mapped),
     }  # fmt: skip
 
@@ -200,6 +206,9 @@ def _warnings(notes: Sequence[dict[str, Any]]) -> Iterable[dict[str, Any]]:
         regions = sum(one.get(name, 0) for one in notes)
         if regions:
             yield _warning(reason, regions)
+    if tasks := sum(one.get("misreadTasks", 0) for one in notes):
+        message = MESSAGES[UNREAD_FACTS].format(tasks=tasks)
+        yield {"reason": UNREAD_FACTS, "tasks": tasks, "message": message}
 
 
 def _unused_names(
