@@ -182,8 +182,7 @@ class _Reader:
             raise UnknownLabels(self.unknown)
         tables = self.truth.table(), self.predicted.table()
         self._settle_sizes(tables, n_images)
-        self.notes.read = [len(table) for table in tables]
-        self.notes.unread_meta = self.truth.n_unread
+        self.notes.read, self.notes.unread_meta = list(map(len, tables)), self.truth.n_unread
         scores = tables[1][:, 2]
         self.notes.odd_scores += int(((scores < 0) | (scores > 1)).sum())
         drawn = self.geometry.drawn() if self.geometry else None
