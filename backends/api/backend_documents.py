@@ -10,7 +10,7 @@ from rest_framework.exceptions import PermissionDenied, ValidationError
 from backends.db import endpoints
 from backends.models import Endpoint
 from predictions.models import MLBackend
-from predictions_api.http.fields import FiniteField, PkField, StorableJSONField
+from predictions_api.http.fields import MeasureField, PkField, StorableJSONField
 from predictions_api.http.storable import bulk_json_text
 from predictions_api.outbound import client
 
@@ -57,7 +57,7 @@ class BackendSerializer(serializers.Serializer[MLBackend]):
         allow_blank=True,
         help_text="What the backend names; a request's counts where `auto_update` is false.",
     )
-    timeout = FiniteField(
+    timeout = MeasureField(
         default=100.0, min_value=1, max_value=3600, help_text="Seconds for an answer of /predict."
     )
     created_at = serializers.DateTimeField(read_only=True)

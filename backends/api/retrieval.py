@@ -102,7 +102,7 @@ def _answer(found: Sequence[PredictionJob]) -> HttpResponse:
     selected = max((job.total_tasks for job in found), default=0)
     document = {
         "processed_items": selected,
-        "detail": f"Retrieved {selected} predictions",
+        "detail": _retrieved(found),
         "jobs": [jobs.document(job) for job in found],
     }
     if any(job.status in state.OPEN for job in found):
@@ -113,10 +113,16 @@ def _answer(found: Sequence[PredictionJob]) -> HttpResponse:
     failed = [job for job in found if job.failed_tasks]
     if failed:
         n_failed = sum(job.failed_tasks for job in failed)
-        n_stored = max(0, selected - max(job.failed_tasks for job in failed))
         reason = items.first_failure(failed[0].pk)
-        document["detail"] = f"Retrieved {n_stored} predictions; {n_failed} tasks failed: {reason}"
+        document["detail"] = f"{document['detail']}; {n_failed} tasks failed: {reason}"
     return json_response(document)
+
+
+def _retrieved(found: Sequence[PredictionJob]) -> str:
+    """How many predictions came, as Label Studio says it, and of how many tasks none had to."""
+    told = f"Retrieved {sum(job.total_predictions for job in found)} predictions"
+    skipped = sum(job.skipped_tasks for job in found)
+    return f"{told}; {skipped} tasks were passed over" if skipped else told
 
 
 ACTION = RoomAction(

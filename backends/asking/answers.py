@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from backends.asking.faults import Uneven, Wrong
-from predictions_api.http.storable import json_value
+from predictions_api.http.storable import is_number, json_value
 
 MAX_INT32 = 2**31 - 1
 INVALID = "InvalidAnswer"
@@ -86,14 +86,17 @@ def first_item(content: bytes) -> Any:
 
 def version_of(holder: Mapping[str, Any]) -> str | None:
     """The model version that an object names, without spaces around it, as the store keeps them; a
-    number becomes text, and None is none.
+    number becomes text, and None is none. Wrong for anything else: its predictions would be stored
+    as another version's.
     """
     version = holder.get("model_version")
+    if version is None:
+        return None
     if isinstance(version, str):
         return version.strip()
-    if isinstance(version, int | float) and not isinstance(version, bool):
+    if is_number(version):
         return str(version)
-    return None
+    raise Wrong(f"`model_version` is no text, but {_kind(version)}.", kind=INVALID)
 
 
 def versions_in(content: bytes) -> list[str]:
@@ -120,28 +123,31 @@ def _one(item: Any, model_version: str) -> Answered:
         raise Unfit(f"An object with `result` is expected, not {_kind(item)}.")
     if item.get("result") is None:
         raise Unfit("`result` is null." if "result" in item else "There is no `result`.")
-    named = version_of(item)
+    try:
+        named = version_of(item)
+    except Wrong as wrong:
+        raise Unfit(str(wrong)) from None
     return Answered(
         result=item["result"],
-        score=_score(item.get("score")),
+        score=_number(item, "score"),
         model_version=model_version if named is None else named,
         cluster=_cluster(item.get("cluster")),
-        neighbors=item["neighbors"] if isinstance(item.get("neighbors"), list) else None,
-        mislabeling=_finite(item.get("mislabeling")) or 0.0,
+        neighbors=_neighbors(item.get("neighbors")),
+        mislabeling=_number(item, "mislabeling") or 0.0,
     )
 
 
-def _score(value: Any) -> float | None:
-    if value is None:
-        return None
-    score = _finite(value)
-    if score is None:
-        raise Unfit(f"`score` is no finite number, but {_kind(value)}.")
-    return score
+def _number(item: Mapping[str, Any], name: str) -> float | None:
+    """A number of an item, None for none. Unfit for what is no finite number."""
+    value = item.get(name)
+    number = None if value is None else _finite(value)
+    if number is None and value is not None:
+        raise Unfit(f"`{name}` is no finite number, but {_kind(value)}.")
+    return number
 
 
 def _finite(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         return None
     try:
         number = float(value)
@@ -151,7 +157,16 @@ def _finite(value: Any) -> float | None:
 
 
 def _cluster(value: Any) -> int | None:
-    return value if type(value) is int and abs(value) <= MAX_INT32 else None
+    number = int(value) if isinstance(value, float) and value.is_integer() else value
+    if number is None or (type(number) is int and abs(number) <= MAX_INT32):
+        return number
+    raise Unfit(f"`cluster` is no whole number of 32 bits, but {_kind(value)}.")
+
+
+def _neighbors(value: Any) -> list[Any] | None:
+    if value is None or isinstance(value, list):
+        return value
+    raise Unfit(f"`neighbors` is no list, but {_kind(value)}.")
 
 
 def _kind(value: Any) -> str:

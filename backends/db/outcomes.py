@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from predictions.db.reviews.replacing import Replacing
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.copying import NULL, copy, escaped, escaped_json, number
 from predictions_api.postgres.spread import slots
@@ -119,20 +120,8 @@ WITH there AS MATERIALIZED (
 SELECT there.id, there.task_id, there.model_version FROM there
 WHERE there.model_id = %(backend)s AND there.model_version = ANY(%(versions)s)
 """
-# An annotation made from a prediction that is replaced belongs to the one that says the same.
-ADOPT_SQL = """
-UPDATE predictions_annotation a SET parent_prediction_id = (
-    SELECT min(n.id) FROM predictions_prediction n
-    WHERE n.id = ANY(%(new)s) AND n.project_id = o.project_id AND n.task_id = o.task_id
-      AND n.model_version = o.model_version AND n.result = o.result)
-FROM predictions_prediction o
-WHERE o.project_id = %(project)s AND o.id = ANY(%(old)s)
-  AND a.project_id = o.project_id AND a.parent_prediction_id = o.id
-"""
 AMONG = " AND p.task_id = ANY(%(tasks)s::bigint[])"
-DELETE_SQL = (
-    "DELETE FROM predictions_prediction WHERE project_id = %(project)s AND id = ANY(%(old)s)"
-)
+DELETE_SQL = "DELETE FROM predictions_prediction p WHERE p.project_id = %s AND p.id = ANY(%s)"
 
 
 def write(job: LockedJob, outcomes: Sequence[Outcome]) -> list[int]:
@@ -143,12 +132,13 @@ def write(job: LockedJob, outcomes: Sequence[Outcome]) -> list[int]:
     flat = [(outcome.task_id, row) for outcome in outcomes for row in outcome.rows]
     slot = slots.of_project(job.project_id)
     old = _earlier(job, outcomes, slot)
+    replacing = Replacing()
+    if old:
+        replacing.take(DELETE_SQL, [job.project_id, old], slot=slot)
     new = reserve_ids("predictions_prediction", len(flat), slot=slot)
     if new:
         copy("predictions_prediction", COLUMNS, _lines(job, slot, new, flat))
-    if old:
-        given = {"project": job.project_id, "new": new, "old": old}
-        execute(f"{ADOPT_SQL}; {DELETE_SQL}", given, slot=slot)
+    replacing.settle()
     return new
 
 

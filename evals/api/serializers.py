@@ -1,7 +1,6 @@
 """What a request to compute an evaluation may hold."""
 
 import re
-from difflib import get_close_matches
 from typing import Any
 
 from rest_framework import serializers
@@ -11,7 +10,7 @@ from evals.engine.kinds.table import KINDS
 from evals.engine.matching import Rule
 from evals.engine.measures.texts import NORMALIZATIONS
 from evals.models import GroundTruth
-from predictions_api.http.fields import FiniteField, JSONObjectField
+from predictions_api.http.fields import JSONObjectField, MeasureField, refuse_unread
 
 NAME = re.compile(r"[^\0\ud800-\udfff]{1,500}")
 #: Names that one request may tell something of.
@@ -28,15 +27,6 @@ class NumberOrText(serializers.CharField):
         if not isinstance(data, str | int) or isinstance(data, bool):
             self.fail("invalid")
         return super().to_internal_value(str(data))
-
-
-class FiniteNumber(FiniteField):
-    """A number, and not true or false, which Python takes for 1 and 0."""
-
-    def to_internal_value(self, data: Any) -> float:
-        if isinstance(data, bool):
-            self.fail("invalid")
-        return super().to_internal_value(data)
 
 
 class ByName(serializers.DictField):
@@ -69,7 +59,7 @@ class ComputeSerializer(serializers.Serializer[Any]):
     modelId = NumberOrText(
         required=False, allow_null=True, max_length=500, help_text="The model's id, if it has one."
     )
-    iouThreshold = FiniteNumber(
+    iouThreshold = MeasureField(
         required=False,
         min_value=0.0,
         max_value=1.0,
@@ -107,7 +97,7 @@ class ComputeSerializer(serializers.Serializer[Any]):
         help_text="Name of the one control of the labelling config whose regions are evaluated. "
         "Needed where several ask for the class of a whole object, or hold the same objects.",
     )
-    tolerance = FiniteNumber(
+    tolerance = MeasureField(
         required=False,
         min_value=0.0,
         max_value=1e300,
@@ -121,7 +111,7 @@ class ComputeSerializer(serializers.Serializer[Any]):
         "transcription.",
     )
     keypointSigmas = ByName(
-        child=FiniteNumber(min_value=1e-6, max_value=1e6),
+        child=MeasureField(min_value=1e-6, max_value=1e6),
         required=False,
         help_text="How far each keypoint may be off, by its name; COCO's for its 17, else 0.05. "
         "Of keypoint-detection.",
@@ -164,7 +154,7 @@ class ComputeSerializer(serializers.Serializer[Any]):
         help_text="Only these tasks: `filters` and `selectedItems` of the Data Manager's query, as"
         " `GET /api/tasks/?query=` takes them.",
     )
-    medianLatencyMs = FiniteNumber(
+    medianLatencyMs = MeasureField(
         required=False,
         allow_null=True,
         min_value=0.0,
@@ -191,19 +181,8 @@ class ComputeSerializer(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """As they are. A field that is written otherwise would leave its default in force."""
-        for name in self.initial_data:
-            if name not in self.fields:
-                known = {_letters(one): one for one, _ in self.fields.items()}
-                near = get_close_matches(_letters(name), known, n=1)
-                meant = f"did you mean {known[near[0]]}?" if near else "leave it out."
-                raise serializers.ValidationError(
-                    {f"{name:.100}": f"There is no such field: {meant}"}
-                )
+        refuse_unread(self.initial_data, self.fields)
         return attrs
-
-
-def _letters(name: str) -> str:
-    return name.replace("_", "").lower()
 
 
 class AcceptanceSerializer(serializers.Serializer[Any]):

@@ -17,7 +17,7 @@ from predictions_api.postgres.copying import (
     number,
 )
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import execute, fetch_all, reserve_ids
+from predictions_api.postgres.sql import at_path, execute, fetch_all, reserve_ids
 
 # Each by its own partial index on (project, name), of tasks that have such a name at all.
 LOOKUPS = {
@@ -189,10 +189,11 @@ def store_annotations(
 
 
 # All tasks of a project with what they are called, by (project, id).
-CALLED_SQL = """
-SELECT id, meta->>'image_id', meta->>'image_name', data #>> %s FROM predictions_task
-WHERE project_id = %s ORDER BY id
-"""
+CALLED_SQL = f"""
+SELECT id, meta->>'image_id', meta->>'image_name',
+       {at_path("data", "%(path)s::text[]")} #>> '{{}}'
+FROM predictions_task WHERE project_id = %(project)s ORDER BY id
+"""  # noqa: S608
 # The newest ground truth of each task, by (task, id).
 TRUTHS_SQL = """
 SELECT DISTINCT ON (task_id) task_id, id, result::text FROM predictions_annotation
@@ -222,17 +223,18 @@ def called_tasks(
     project_id: int, path: Sequence[str]
 ) -> list[tuple[int, str | None, str | None, str | None]]:
     """Id, `meta.image_id`, `meta.image_name` and the value at `path` of the data of each task."""
-    return fetch_all(CALLED_SQL, [list(path), project_id], slot=slots.of_project(project_id))
+    params = {"path": list(path), "project": project_id}
+    return fetch_all(CALLED_SQL, params, slot=slots.of_project(project_id))
 
 
 def values_of_tasks(project_id: int, ways: Sequence[Sequence[str]]) -> dict[int, list[Any]]:
     """By task the values at these places of its data; None for one that is not there."""
-    values = ", ".join(["data #> %s::text[]"] * len(ways))
+    values = ", ".join(at_path("data", f"%(way{n})s::text[]") for n in range(len(ways)))
     sql = f"""
     SELECT id, jsonb_build_array({values})::text FROM predictions_task
-    WHERE project_id = %s ORDER BY id
+    WHERE project_id = %(project)s ORDER BY id
     """  # noqa: S608
-    params = [*(list(way) for way in ways), project_id]
+    params = {f"way{n}": list(way) for n, way in enumerate(ways)} | {"project": project_id}
     found = fetch_all(sql, params, slot=slots.of_project(project_id))
     return {row[0]: json_value(row[1]) for row in found}
 

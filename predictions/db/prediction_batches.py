@@ -10,11 +10,12 @@ from accounts.tokens import Access
 from predictions.db import documents, places
 from predictions.db.documents import PREDICTION_COLUMNS, Document, Values
 from predictions.db.predictions import checked_regions, gone_meanwhile, parameters_of
-from predictions.db.versions import delete_versions, deleted, with_orphans
+from predictions.db.reviews.replacing import Replacing
+from predictions.db.versions import deleted
 from predictions_api.http.fields import unknown_pk
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import execute, fetch_all, fetch_one, is_spread, reserve_ids
+from predictions_api.postgres.sql import execute, fetch_all, is_spread, reserve_ids
 
 NON_FIELD = "non_field_errors"
 #: So many new predictions, of so many bytes of regions, are recorded as they are.
@@ -70,9 +71,11 @@ def create_many(many: Sequence[Values], access: Access, *, upsert: bool = False)
             _refuse_repeats(pairs, errors)
         if any(errors):
             raise ValidationError(errors)
+        replacing = Replacing()
         if upsert:
-            delete_versions(pairs, workspace_id=workspace_id)
+            replacing.take_versions(pairs, workspace_id=workspace_id)
         stored = _insert_many(rows, access) if rows else []
+        replacing.settle()
         if access.is_heard:
             _record(stored, n_bytes=sum(len(row["result"] or "") for row in rows), access=access)
         return stored
@@ -182,7 +185,8 @@ def replace_of_runs(
     `earlier_runs` is a statement, with its parameters, that selects the ids of runs. Prediction
     ids by task id. `heard_in` is the workspace where somebody may listen, None where nobody does.
     Locks the tasks in id order; belongs inside the caller's transaction. Four statements for any
-    number of rows, five where somebody may listen.
+    number of rows, one more where somebody may listen, and where people made annotations of what
+    is replaced.
     """
     task_ids = sorted(row.task_id for row in rows)
     slot = slots.of_project(project_id)
@@ -196,13 +200,14 @@ def replace_of_runs(
         "DELETE FROM predictions_prediction p WHERE p.project_id = %s AND p.task_id = ANY(%s)"  # noqa: S608
         f" AND p.model_run_id IN ({sql})"
     )
-    delete_sql, delete_params = with_orphans(delete, [project_id, task_ids, *params])
-    fetch_one(delete_sql, delete_params, slot=slot)
+    replacing = Replacing()
+    replacing.take(delete, [project_id, task_ids, *params], slot=slot)
     ids = reserve_ids("predictions_prediction", len(rows), slot=slot)
     columns = [list(column) for column in zip(*rows, strict=True)] or [[], [], []]
     execute(
         INSERT_OF_RUN_SQL, [project_id, slot, model_version, model_run_id, ids, *columns], slot=slot
     )
+    replacing.settle()
     made = {row.task_id: id_ for row, id_ in zip(rows, ids, strict=True)}
     if heard_in is not None:
         recording.record(

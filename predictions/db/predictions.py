@@ -18,7 +18,7 @@ from predictions.db import documents, places
 from predictions.db.documents import PREDICTION_COLUMNS, Document, Values
 from predictions.db.places import Target
 from predictions.db.reviews.moving import move
-from predictions.db.versions import delete_versions
+from predictions.db.reviews.replacing import Replacing
 from predictions.models import Prediction
 from predictions.regions import labelling
 from predictions.regions.lists import region_list
@@ -257,9 +257,11 @@ def replace(values: Values, access: Access) -> Document:
         # Two writers of one task wait for each other, so none of them leaves a duplicate.
         places.lock_tasks([task_id], workspace_id=workspace_id)
         version = values.get("model_version", "")
-        if not delete_versions([(task_id, version)], workspace_id=workspace_id):
+        replacing = Replacing()
+        if not replacing.take_versions([(task_id, version)], workspace_id=workspace_id):
             return create(values, access)
         document = _create(values, access)
+        replacing.settle()
         if access.is_heard:
             recording.record(
                 "PREDICTIONS_CREATED",

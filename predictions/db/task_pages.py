@@ -18,7 +18,7 @@ from predictions.db.versions import OneVersion
 from predictions.filters.tasks import TaskFilter
 from predictions.filters.within import OWNED
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import bigints, fetch_all, fetch_one
+from predictions_api.postgres.sql import at_path, bigints, fetch_all, fetch_one
 
 PAGE_SQL = f"{TASKS_SQL} OFFSET %s"
 
@@ -125,20 +125,22 @@ def children(task_ids: Sequence[int], only: OneVersion | None = None) -> Childre
     return Children(predicted, _by_task(annotations_of_tasks(task_ids)))
 
 
+#: Of a task `t`, as text.
+ADDRESS = f"{at_path('t.data', '%(path)s::text[]')} #>> '{{}}'"
 # What is before the last dot of the name that a task's data or meta has for its image.
-FACTS_SQL = r"""
+FACTS_SQL = rf"""
 WITH named AS (
     SELECT t.meta ->> 'image_id' AS id, regexp_replace(coalesce(
         t.meta ->> 'image_name',
-        regexp_replace(split_part(t.data #>> %(path)s::text[], '?', 1), '^.*/', '')
+        regexp_replace(split_part({ADDRESS}, '?', 1), '^.*/', '')
     ), '\.[^./]*$', '') AS stem
     FROM predictions_task t WHERE t.project_id = %(project)s
 )
 SELECT count(DISTINCT id) = count(*),
-       count(DISTINCT id) FILTER (WHERE id ~ '^(0|[1-9][0-9]{0,14})$') = count(*),
+       count(DISTINCT id) FILTER (WHERE id ~ '^(0|[1-9][0-9]{{0,14}})$') = count(*),
        count(DISTINCT stem) = count(*)
 FROM named
-"""
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)

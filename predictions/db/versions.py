@@ -12,7 +12,7 @@ from django.db.models import Count
 from django.db.models.functions import Left
 
 from accounts.tokens import Access
-from predictions.db.places import in_project, slots_of_tasks
+from predictions.db.places import in_project
 from predictions.models import MLBackend, Prediction
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.spread import slots
@@ -122,13 +122,6 @@ SELECT (SELECT count(*) FROM gone), ARRAY(SELECT id FROM gone ORDER BY id LIMIT 
 """
 
 
-def with_orphans(delete: str, params: Sequence[Any], *, most: int = 0) -> tuple[str, list[Any]]:
-    """The statement that also takes the deleted predictions `p` from annotations made of them, and
-    its parameters. It answers with their number, and the first `most` ids.
-    """
-    return ORPHANS_SQL.format(delete=delete), [*params, most]
-
-
 ORPHANS_OF_RUNS_SQL = """
 UPDATE predictions_annotation a SET parent_prediction_id = NULL FROM predictions_prediction p
 WHERE a.parent_prediction_id = p.id AND p.model_run_id = ANY(%s)
@@ -138,33 +131,6 @@ WHERE a.parent_prediction_id = p.id AND p.model_run_id = ANY(%s)
 def orphan_of_runs(run_ids: Sequence[int], *, project_id: int) -> None:
     """The same for runs over a project, whose predictions are about to be deleted with them."""
     execute(ORPHANS_OF_RUNS_SQL, [list(run_ids)], slot=slots.of_project(project_id))
-
-
-# Replaced by (task, model_version), together with every duplicate of an earlier time. Served by
-# the (task, id) index.
-DELETE_VERSIONS_SQL = """
-DELETE FROM predictions_prediction p
-USING unnest(%s::bigint[], %s::text[]) AS k (task_id, model_version), predictions_project j
-WHERE p.task_id = k.task_id AND p.model_version IS NOT DISTINCT FROM k.model_version
-  AND j.id = p.project_id AND j.workspace_id = %s
-"""
-
-
-def delete_versions(pairs: Sequence[tuple[int, str | None]], *, workspace_id: int) -> int:
-    """Removes what the workspace's tasks have of a model version, for each (task id, version); how
-    many went. One statement, on a cluster one a slot.
-    """
-    versions: dict[int, list[str | None]] = {}
-    for task_id, version in pairs:
-        versions.setdefault(task_id, []).append(version)
-    n = 0
-    for slot, ids in slots_of_tasks(versions):
-        named = [(task_id, version) for task_id in ids for version in versions[task_id]]
-        tasks, names = [task for task, _ in named], [version for _, version in named]
-        sql, params = with_orphans(DELETE_VERSIONS_SQL, [tasks, names, workspace_id])
-        row = fetch_one(sql, params, slot=slot)
-        n += row[0] if row else 0
-    return n
 
 
 def version_delete(project_id: int, version: str | None) -> tuple[str, list[Any]]:
@@ -191,7 +157,7 @@ def deleted(
     many. Of more than MOST_TOLD only their number is recorded.
     """
     most = MOST_TOLD if access.is_heard else 0
-    text, values = with_orphans(sql, params, most=most)
+    text, values = ORPHANS_SQL.format(delete=sql), [*params, most]
     with recording.together(access.is_heard):
         row = fetch_one(text, values, slot=slots.of_project(project_id))
         n, ids = row if row else (0, [])

@@ -12,6 +12,7 @@ from typing import Any
 
 from predictions.formats.content import FileTask
 from predictions.formats.errors import Errors
+from predictions.regions.task_data import value_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ TEXT: Sequence[Way] = (("text",),)
 
 def text_of(task: FileTask, ways: Sequence[Way]) -> str | None:
     """What a task shows, by which it is known again; None for nothing."""
-    return told_by([_at(task.data, way) for way in ways])
+    return told_by([value_at(task.data, way) for way in ways])
 
 
 def told_by(values: Sequence[Any]) -> str | None:
@@ -57,12 +58,6 @@ def told_by(values: Sequence[Any]) -> str | None:
     if len(values) == 1 and isinstance(values[0], str):
         return values[0]
     return json.dumps(values, sort_keys=True, separators=(",", ":"))
-
-
-def _at(data: Any, way: Way) -> Any:
-    for step in way:
-        data = data.get(step) if isinstance(data, dict) else None
-    return data
 
 
 class Names:

@@ -15,7 +15,7 @@ from rest_framework.exceptions import ValidationError
 
 from predictions.db.imports import PredictionRow, copy_lines, prediction_copy, record_created
 from predictions.db.places import lock_tasks_of_project
-from predictions.db.versions import delete_versions
+from predictions.db.reviews.replacing import Replacing
 from predictions.imports.bodies import Batches, ended, in_batches
 from predictions.imports.problems import Report
 from predictions.imports.task_names import Named, resolve, task_of
@@ -237,7 +237,7 @@ def store_batches(
 def _copy_batches(project: Project, batches: Batches, report: Report, wanted: Options) -> list[int]:
     """The new ids. After a bad item nothing more is written, unless bad ones are skipped."""
     ids: list[int] = []
-    versions, places = _Versions(), _Places(project.pk)
+    versions, places, replacing = _Versions(), _Places(project.pk), Replacing()
     counter = count(wanted.first_index)
     # Its lines are made while the batch before is written.
     ready: list[bytes] = []
@@ -252,7 +252,7 @@ def _copy_batches(project: Project, batches: Batches, report: Report, wanted: Op
                 continue
             if wanted.upsert:
                 pairs = [(row.task, row.model_version) for row in rows]
-                delete_versions(pairs, workspace_id=project.workspace_id)
+                replacing.take_versions(pairs, workspace_id=project.workspace_id)
             new = reserve_ids(
                 "predictions_prediction", len(rows), slot=slots.of_project(project.pk)
             )
@@ -263,4 +263,5 @@ def _copy_batches(project: Project, batches: Batches, report: Report, wanted: Op
             ids += new
         if wanted.skip_bad or not report:
             copy.send(ready)
+    replacing.settle()
     return ids

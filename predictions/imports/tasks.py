@@ -44,13 +44,26 @@ FLAG = BooleanField(allow_null=True)
 # Of one import: a quarter of Label Studio's limit, in its words; stored in ten seconds or so.
 MOST_TASKS = 250_000
 TOO_MANY = "Maximum task number is {most}, current task number is {n}"
+# What Label Studio's storages say of it; its import route takes all of it for data.
+WITHOUT_DATA = 'If you use "{name}" field in the task, you must put "data" field in the task too'
 NO_TASKS = "load_tasks: No tasks added"
 
 
 def _unwrapped(item: dict[str, Any]) -> dict[str, Any]:
     """A task as `{"data": ..., ...}`: a flat object is its data."""
-    is_wrapped = isinstance(item.get("data"), dict)
-    return item if is_wrapped else {"data": item}
+    if isinstance(item.get("data"), dict):
+        return item
+    for name in ("annotations", "predictions"):
+        if _hold_regions(item.get(name)):
+            raise Refused(WITHOUT_DATA.format(name=name))
+    return {"data": item}
+
+
+def _hold_regions(value: Any) -> bool:
+    """Whether it is a list of annotations or predictions, which as data would be lost."""
+    return isinstance(value, list) and any(
+        isinstance(one, dict) and "result" in one for one in value
+    )
 
 
 def _objects(task: dict[str, Any], key: str) -> list[dict[str, Any]]:

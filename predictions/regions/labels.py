@@ -20,7 +20,7 @@ LARGEST_SCORE = 1e300
 LAST_CHARACTER = 2**40
 
 #: What a text may say of `meta.iscrowd` beside a number.
-CROWD_WORDS = {"": False, "false": False, "true": True}
+CROWD_WORDS = {"": False, "false": False, "no": False, "true": True, "yes": True}
 
 Region = Mapping[str, Any]
 

@@ -2,6 +2,8 @@
 
 import math
 import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -51,13 +53,45 @@ def unknown_pk(pk: int) -> str:
 
 
 class FiniteField(serializers.FloatField):
-    """A number; infinities and NaN, which JSON cannot say back, are refused."""
+    """A number, or text that is one. Infinities and NaN, which JSON cannot say back, are refused,
+    and so is `1_0`, which Python takes for 10. True is 1, as for Label Studio.
+    """
 
     def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, str) and "_" in data:
+            self.fail("invalid")
         number = super().to_internal_value(data)
         if not math.isfinite(number):
             self.fail("invalid")
         return number
+
+
+class MeasureField(FiniteField):
+    """A number of fields that are our own: true and false are none."""
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+def refuse_unread(body: Any, known: Iterable[str]) -> None:
+    """ValidationError that names the first key of a body that is none of the known fields: one
+    that is written otherwise would leave its default in force without a word.
+    """
+    if not isinstance(body, Mapping):
+        return
+    names = list(known)
+    for key in body:
+        if key not in names:
+            alike = {_letters(name): name for name in names}
+            near = get_close_matches(_letters(str(key)), alike, n=1)
+            meant = f"did you mean {alike[near[0]]}?" if near else "leave it out."
+            raise ValidationError({f"{key:.100}": [f"There is no such field: {meant}"]})
+
+
+def _letters(name: str) -> str:
+    return name.replace("_", "").lower()
 
 
 class StorableJSONField(serializers.JSONField):

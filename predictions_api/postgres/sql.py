@@ -57,6 +57,16 @@ def as_json_time(column: str) -> str:
     return f"replace({text}, '.000000Z', 'Z')"
 
 
+def at_path(column: str, path: str) -> str:
+    """An SQL expression: what a JSON document has at an array of keys: under their whole name,
+    `a.b`, as it stands, else step by step, else at the last one below the name of those before it,
+    an item of the list `a.b`; null where it has nothing there.
+    """
+    above, last = f"({path})[:cardinality({path}) - 1]", f"({path})[cardinality({path})]"
+    item = f"{column} #> ARRAY[array_to_string({above}, '.'), {last}]"
+    return f"COALESCE({column} -> array_to_string({path}, '.'), {column} #> {path}, {item})"
+
+
 def of_slot(sql: str, params: Params, slot: int | None) -> tuple[str, Params]:
     """The statement and its parameters as the database takes them: on a cluster with the slot."""
     if slot is None or not is_spread():

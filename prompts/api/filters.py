@@ -74,8 +74,24 @@ def _aligned(wanted: SubsetFilter, asked: Mapping[str, Any], config: Config) -> 
     wanted.add(combined[asked["alignment_outcome"]], *predicted_params, *true_params)
 
 
+# What only says more of another parameter.
+MORE_OF = {
+    "output_from_name": "output_class",
+    "alignment_from_name": "alignment_class",
+    "alignment_outcome": "alignment_class",
+}
+
+
+def _refuse_alone(asked: Mapping[str, Any]) -> None:
+    """ValidationError for what would be passed over, and all tasks be told."""
+    for name, of in MORE_OF.items():
+        if asked[name] not in {None, "all"} and asked[of] is None:
+            raise ValidationError({name: [f"Name {of}, too: it says which tasks."]})
+
+
 def subset_tasks(asked: Mapping[str, Any], *, project: Project, workspace_id: int) -> SubsetFilter:
     """The filter that `SubsetTaskParameters` describe."""
+    _refuse_alone(asked)
     project_id, config = project.pk, read_config(project.label_config)
     runs_sql = RUNS_OF_PROMPT
     params: list[Any] = [project_id, asked["parent_model"], workspace_id]

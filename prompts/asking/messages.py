@@ -12,6 +12,7 @@ from typing import Any
 
 from predictions.regions.config import KEPT_BYTES
 from predictions.regions.labelling import interface
+from predictions.regions.task_data import value_at
 from predictions_api.http.storable import Refused
 from predictions_api.operations.caches import kept_by_text
 from prompts.asking.answers import answer_schema
@@ -20,6 +21,9 @@ Message = dict[str, Any]
 
 # `{name}`; doubled braces are braces, and what does not look like a name (JSON) is text.
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\w(?:[\w .-]*\w)?)\}")
+BRACED = re.compile(r"\{\{|\}\}|\{([^{}]+)\}")
+# What a config's value shows of the data, perhaps within other text.
+FIELD = re.compile(r"\$([^\W\d][\w-]*(?:\.[\w-]+)*)")
 # Label Studio's limit on a task.
 MAX_TASK_BYTES = 1_000_000
 
@@ -48,20 +52,46 @@ def unknown_placeholders(prompt: str, fields: Iterable[str]) -> list[str]:
     return [name for name in placeholders(prompt) if name not in known]
 
 
+def misspelt_placeholders(prompt: str, fields: Iterable[str]) -> list[str]:
+    """What stands in single braces and names a field, but is no placeholder, as `{ text }`.
+
+    >>> misspelt_placeholders('{ text } {text} {{ text }}', ["text"])
+    ['{ text }']
+    """
+    known = set(fields)
+    return [
+        found[0]
+        for found in BRACED.finditer(prompt)
+        if found[1] and found[1].strip() in known and not PLACEHOLDER.fullmatch(found[0])
+    ]
+
+
 def data_fields(label_config: str) -> list[str]:
-    """The fields of a task's data that the config's objects show, in order, each once."""
-    shown = (tag.value_name for tag in interface(label_config).objects if tag.value_is_variable)
+    """The fields of a task's data that the config's objects show, in order, each once: `a.b` of
+    `$a.b`, the whole list of `$a[0]`, both of a text like `$a and $b`.
+
+    >>> data_fields('<View><Text name="t" value="By $who.name: $text"/></View>')
+    ['who.name', 'text']
+    """
+    shown = (name for tag in interface(label_config).objects for name in _fields_of(tag))
     return list(dict.fromkeys(shown))
 
 
 @kept_by_text(KEPT_BYTES)
 def image_fields(label_config: str) -> frozenset[str]:
     """The fields of a task's data that hold an image's address."""
-    return frozenset(
-        tag.value_name
-        for tag in interface(label_config).objects
-        if tag.tag == "Image" and tag.value_is_variable
-    )
+    images = (tag for tag in interface(label_config).objects if tag.tag == "Image")
+    return frozenset(name for tag in images for name in _fields_of(tag))
+
+
+def _fields_of(tag: Any) -> list[str]:
+    """The fields that an object of a config shows. Of `$a b` both `a b` and `a`: which it is only
+    the data can tell.
+    """
+    value = str(tag.attr.get("value") or tag.attr.get("valueList") or "")
+    is_one = value.startswith("$") and "$" not in value[1:]
+    whole = value[1:].partition("[")[0].strip() if is_one else ""
+    return [name for name in dict.fromkeys([whole, *FIELD.findall(value)]) if name]
 
 
 @kept_by_text(KEPT_BYTES)
@@ -113,12 +143,6 @@ def messages(
     return shown
 
 
-def _with_fields(prompt: str, fields: Sequence[str]) -> str:
-    """The prompt; one that names no field is followed by those."""
-    shown = "" if placeholders(prompt) else "".join(f"\n\n{name}: {{{name}}}" for name in fields)
-    return prompt + shown
-
-
 def own_bytes(prompt: str, label_config: str) -> tuple[int, list[str]]:
     """How long a prompt is without what it shows of a task; and the fields whose texts it shows,
     each as often as it does. Pictures are none: what one takes only its model knows.
@@ -126,14 +150,15 @@ def own_bytes(prompt: str, label_config: str) -> tuple[int, list[str]]:
     >>> own_bytes('{text} or {{text}}? {text}', '<View><Text name="t" value="$text"/></View>')
     (12, ['text', 'text'])
     """
-    prompt = _with_fields(prompt, data_fields(label_config))
-    own = PLACEHOLDER.sub(lambda found: "" if found[1] else found[0][0], prompt)
+    own = len(PLACEHOLDER.sub(lambda found: "" if found[1] else found[0][0], prompt).encode())
     named = [found[1] for found in PLACEHOLDER.finditer(prompt) if found[1]]
-    return len(own.encode()), [name for name in named if name not in image_fields(label_config)]
+    if not named:
+        named = data_fields(label_config)
+        own += sum(len(_heading(name).encode()) for name in named)
+    return own, [name for name in named if name not in image_fields(label_config)]
 
 
 def _content(prompt: str, data: Mapping[str, Any], label_config: str) -> str | list[Message]:
-    prompt = _with_fields(prompt, [name for name in data_fields(label_config) if name in data])
     images = image_fields(label_config)
     parts: list[Message] = []
     text: list[str] = []
@@ -141,19 +166,49 @@ def _content(prompt: str, data: Mapping[str, Any], label_config: str) -> str | l
     for found in PLACEHOLDER.finditer(prompt):
         text.append(prompt[end : found.start()])
         end = found.end()
-        name = found[1]
-        if name is None:
+        if found[1] is None:
             text.append(found[0][0])
-        elif name in images:
-            _close(parts, text)
-            parts.append({"type": "image_url", "image_url": {"url": _image(data, name)}})
         else:
-            text.append(_text(data, name))
+            _show(parts, text, data, found[1], images)
     text.append(prompt[end:])
+    if not placeholders(prompt):
+        for name in _present(data, data_fields(label_config)):
+            text.append(_heading(name))
+            _show(parts, text, data, name, images)
     if not parts:
         return _limited("".join(text))
     _close(parts, text)
     return parts
+
+
+def _heading(name: str) -> str:
+    """What stands before a field that follows a prompt."""
+    return f"\n\n{name}: "
+
+
+def _show(
+    parts: list[Message],
+    text: list[str],
+    data: Mapping[str, Any],
+    name: str,
+    images: frozenset[str],
+) -> None:
+    """Adds a field: to the text gathered so far, or as a part of its own."""
+    if name not in images:
+        text.append(_text(data, name))
+        return
+    _close(parts, text)
+    parts.append({"type": "image_url", "image_url": {"url": _image(data, name)}})
+
+
+def _present(data: Mapping[str, Any], fields: Sequence[str]) -> list[str]:
+    """The fields that the data has, be it as null. Unpromptable where it has none: a model that is
+    shown nothing makes its answer up.
+    """
+    found = [name for name in fields if name in data or _value(data, name) is not None]
+    if fields and not found:
+        raise Unpromptable(f"The task's data has none of what is labelled: {', '.join(fields)}.")
+    return found
 
 
 def _close(parts: list[Message], text: list[str]) -> None:
@@ -164,10 +219,15 @@ def _close(parts: list[Message], text: list[str]) -> None:
         parts.append({"type": "text", "text": whole})
 
 
+def _value(data: Mapping[str, Any], name: str) -> Any:
+    return value_at(data, name.split("."))
+
+
 def _field(data: Mapping[str, Any], name: str) -> Any:
-    if data.get(name) is None:
+    value = _value(data, name)
+    if value is None:
         raise Unpromptable(f'The task\'s data has no "{name}".')
-    return data[name]
+    return value
 
 
 def _text(data: Mapping[str, Any], name: str) -> str:

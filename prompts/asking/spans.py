@@ -6,6 +6,7 @@ from typing import Any, TypeGuard
 
 from predictions.regions.config import Control, ObjectTag, read_config
 from predictions.regions.labelling import interface
+from predictions.regions.task_data import value_at
 from prompts.asking.answers import InvalidAnswer
 
 
@@ -46,11 +47,7 @@ def _text(
         return None
     if interface(label_config).get_object(one.name).attr.get("valueType") == "url":
         return None
-    value: Any = data.get(".".join(one.path))
-    if value is None:
-        value = data
-        for step in one.path:
-            value = value.get(step) if isinstance(value, Mapping) else None
+    value = value_at(data, one.path)
     return value if isinstance(value, str) else None
 
 

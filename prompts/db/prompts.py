@@ -162,9 +162,17 @@ def fields_of(project: Project) -> set[str]:
     return held.union(messages.data_fields(project.label_config))
 
 
+AS_IT_STANDS = (
+    "names a field, but would be sent as it stands. A placeholder is the name in single braces"
+    " without spaces around it; of other signs it may hold spaces, dots and hyphens within."
+)
+
+
 def check_prompt(text: str, fields: Iterable[str], *, key: str = "prompt") -> None:
     """ValidationError that names the placeholders which are no field."""
     known = sorted(fields)
+    if misspelt := messages.misspelt_placeholders(text, known):
+        raise ValidationError({key: [f"{misspelt[0]} {AS_IT_STANDS}"]})
     if unknown := messages.unknown_placeholders(text, known):
         named = ", ".join(f"{{{name}}}" for name in unknown)
         raise ValidationError(

@@ -27,7 +27,7 @@ from predictions.models import Project, Task
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.storable import json_value
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import execute, fetch_all, fetch_one
+from predictions_api.postgres.sql import at_path, execute, fetch_all, fetch_one
 from prompts.db import items, subsets
 from prompts.models import (
     FailedPrediction,
@@ -193,11 +193,14 @@ def prediction_counts(
 
 
 # The sampled tasks' average size stands for all; by (project, id).
-SIZES_SQL = """
-SELECT (SELECT count(*) FROM ({sql}) s),
-       (SELECT avg((SELECT sum(octet_length(t.data ->> f.name)) FROM unnest(%s::text[]) f(name)))
-        FROM predictions_task t WHERE t.id IN (SELECT s.id FROM ({sql}) s ORDER BY s.id LIMIT 200))
-"""
+TEXT_OF_FIELD = f"{at_path('t.data', 'f.path')} #>> '{{{{}}}}'"
+SIZES_SQL = f"""
+SELECT (SELECT count(*) FROM ({{sql}}) s),
+       (SELECT avg((SELECT sum(octet_length({TEXT_OF_FIELD}))
+            FROM (SELECT string_to_array(name, '.') FROM unnest(%s::text[]) n(name)) f(path)))
+        FROM predictions_task t
+        WHERE t.id IN (SELECT s.id FROM ({{sql}}) s ORDER BY s.id LIMIT 200))
+"""  # noqa: S608
 
 
 def subset_size(

@@ -18,9 +18,9 @@ from evals.documents.slices import LONGEST, RESERVED, SliceTable
 from evals.engine.errors import EvaluationError
 from evals.engine.reading import Reading, reading_of
 from evals.models import GroundTruth, ModelEval, Split
-from predictions.db.reviews.accepting import AS_TRUTH
+from predictions.db.reviews.replacing import what_is_said
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import fetch_one, of_slot, server_cursor
+from predictions_api.postgres.sql import at_path, fetch_one, of_slot, server_cursor
 
 SPLIT_NUMBERS = {split.label: split.value for split in Split}
 DEFAULT_SPLIT = Split.TEST
@@ -89,8 +89,9 @@ FROM pair JOIN predictions_task t ON t.id = pair.task_id AND t.project_id = %(pr
 WHERE {{chosen}} ORDER BY t.id
 """  # noqa: S608
 # How many images an object has in a task; what is no list is one.
-LENGTH_SQL = """, CASE jsonb_typeof(t.data #> %({name})s::text[])
-    WHEN 'array' THEN jsonb_array_length(t.data #> %({name})s::text[]) ELSE 1 END"""
+PAGES = at_path("t.data", "%({name})s::text[]")
+LENGTH_SQL = f""", CASE jsonb_typeof({PAGES})
+    WHEN 'array' THEN jsonb_array_length({PAGES}) ELSE 1 END"""
 # What is in a task's data: `updated_at` also moves with what is said about the task.
 DIGEST_SQL = "md5(t.data::text)"
 # The scalars of a task's `meta` by key.
@@ -143,7 +144,7 @@ WITH truth AS (
 )
 SELECT count(*) FROM truth JOIN predictions_prediction q ON q.id = truth.parent_prediction_id
 WHERE q.project_id = %(project)s AND coalesce(q.model_version, '') = %(version)s
-    AND (truth.result = q.result OR truth.result = {AS_TRUTH})
+    AND {what_is_said("truth.result")} = {what_is_said("q.result")}
 """  # noqa: S608
 
 

@@ -18,7 +18,7 @@ from predictions.pictures.addresses import end_of
 from predictions.regions.geometry import Size
 from predictions.regions.shapes import meta_size
 from predictions_api.http.storable import json_value, whole_told
-from predictions_api.postgres.sql import fetch_all
+from predictions_api.postgres.sql import at_path, fetch_all
 
 LONGEST_URL = 4096
 
@@ -52,9 +52,9 @@ class ReadImage:
 
 
 #: Of a task `t` the address of the image at `c.path`, which is a key as it stands or leads deeper.
-ADDRESS = "COALESCE(t.data ->> array_to_string(c.path::text[], '.'), t.data #>> c.path::text[])"
+ADDRESS = f"{at_path('t.data', 'c.path::text[]')} #>> '{{}}'"
 #: The value there, as JSON text.
-VALUE = "COALESCE(t.data -> array_to_string(c.path::text[], '.'), t.data #> c.path::text[])::text"
+VALUE = f"{at_path('t.data', 'c.path::text[]')}::text"
 Row = TypeVar("Row", bound=PlannedRow)
 
 # By primary keys; rows written after the plan was made do not match.

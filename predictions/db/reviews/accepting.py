@@ -4,16 +4,13 @@ from collections.abc import Sequence
 
 from accounts.tokens import Access
 from predictions.db.annotations import record_added
+from predictions.db.reviews.replacing import regions_without
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_all, reserve_ids
 
 # What a truth is made of, `predictions.regions.truths.as_truth` in SQL: no scores.
-AS_TRUTH = """CASE jsonb_typeof(q.result) WHEN 'array' THEN coalesce((
-        SELECT jsonb_agg(CASE jsonb_typeof(e.region) WHEN 'object' THEN e.region - 'score'
-                         ELSE e.region END ORDER BY e.n)
-        FROM jsonb_array_elements(q.result) WITH ORDINALITY AS e(region, n)), '[]'::jsonb)
-    ELSE q.result END"""
+AS_TRUTH = regions_without("q.result", ["score"])
 
 
 # By primary keys of predictions.

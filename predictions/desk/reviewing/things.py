@@ -5,6 +5,7 @@ from typing import Any
 
 from predictions.pictures.addresses import shown_at
 from predictions.regions.config import Config, ObjectTag
+from predictions.regions.task_data import value_at
 
 Thing = dict[str, Any]
 
@@ -32,10 +33,10 @@ def things_of(data: Any, config: Config, task_id: int) -> list[Thing]:
     values = data if isinstance(data, Mapping) else {}
     found, used = [], set()
     for tag, name, path in _objects(config, values):
-        value = _value_at(values, path)
+        value = value_at(values, path) if path else None
         if value is None:
             continue
-        used.add(path[0])
+        used |= {path[0], ".".join(path)}
         found.append(_thing(name, _kind(tag, value), value, task_id))
     for key, value in values.items():
         if key not in used:
@@ -68,23 +69,8 @@ def _objects(
 
 def repeated(tag: ObjectTag, data: Any) -> int:
     """Entries that the Repeater around an object goes over, MOST_PAGES at most; 0 for no list."""
-    entries = _value_at(data if isinstance(data, Mapping) else {}, tag.over)
+    entries = value_at(data, tag.over) if tag.over else None
     return min(len(entries), MOST_PAGES) if isinstance(entries, list) else 0
-
-
-def _value_at(data: Any, path: tuple[str, ...]) -> Any:
-    """None where nothing is there."""
-    if not path:
-        return None
-    value = data
-    for step in path:
-        if isinstance(value, list) and step.isdecimal() and int(step) < len(value):
-            value = value[int(step)]
-        elif isinstance(value, Mapping):
-            value = value.get(step)
-        else:
-            return None
-    return value
 
 
 def _kind(tag: ObjectTag, value: Any) -> str:

@@ -21,6 +21,7 @@ from predictions.exports.types.objects import (
     Scheme,
     objects_of,
 )
+from predictions.regions.task_data import value_at
 
 #: What no line of a text file, and no file's name, can hold.
 UNPRINTABLE = dict.fromkeys([*range(32), 127], "_")
@@ -140,9 +141,7 @@ def file_name(task: TaskValues, path: Sequence[str], facts: NamingFacts) -> str:
 
 def address(task: TaskValues, path: Sequence[str]) -> str:
     """The text that a task's data has at a path; empty for none."""
-    value: Any = task["data"]
-    for step in path:
-        value = value.get(step) if isinstance(value, dict) else None
+    value = value_at(task["data"], path)
     return value if isinstance(value, str) else ""
 
 

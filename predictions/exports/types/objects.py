@@ -35,6 +35,7 @@ from predictions.regions.labels import (
     region_score,
 )
 from predictions.regions.shapes import meta_size, own_size, region_shape
+from predictions.regions.task_data import value_at
 
 #: Kinds of shape that are objects.
 DRAWN = frozenset({"rectangle", "polygon", "brush", "ellipse"})
@@ -183,9 +184,7 @@ class Picture:
 
 def picture_of(task: TaskValues, source: str, scheme: Scheme, size: Size | None) -> Picture:
     """The image of a task, in the size that something tells."""
-    value: Any = task["data"]
-    for step in scheme.image.path:
-        value = value.get(step) if isinstance(value, dict) else None
+    value = value_at(task["data"], scheme.image.path)
     return Picture(
         task_id=task["id"],
         file_name=plain_name(task["id"], value if isinstance(value, str) else ""),

@@ -29,15 +29,15 @@ from predictions.db.imports import record_created as record_predictions
 from predictions.db.pictures.sizes import tell_sizes
 from predictions.db.places import lock_tasks_of_project
 from predictions.db.projects import Author
+from predictions.db.reviews.replacing import Replacing
 from predictions.db.tasks import record_created, reserve_inner_ids
-from predictions.db.versions import delete_versions
 from predictions.formats import label_config
 from predictions.formats.content import FileTask, Size
 from predictions.formats.errors import BadFile, Errors
 from predictions.formats.label_regions import NO_REGIONS, Drawing
 from predictions.formats.masks import Work
 from predictions.formats.splits import UNKNOWN_SPLIT, split_named
-from predictions.imports.datasets import corners, options, pictures, reading, targets
+from predictions.imports.datasets import corners, numbers, options, pictures, reading, targets
 from predictions.imports.datasets.kept import Kept
 from predictions.imports.datasets.reading import DEFAULT_SPLIT, Files, Planned, Read
 from predictions.imports.datasets.sizes import Sizes
@@ -159,6 +159,7 @@ class Writer:
         self.version, self.is_new = version, False
         self.loaded = Loaded(project)
         self.kept = Kept(project.pk, wishes.split, version)
+        self.replacing = Replacing()
         self.n_truth_regions = self.n_predicted_regions = 0
 
     def write(self) -> Loaded:
@@ -168,6 +169,8 @@ class Writer:
         self.errors.raise_if_any()
         if lacking:
             self._add_labels(lacking)
+        if not self.is_new and self.found.truth is not None:
+            self.found.truth.warnings += numbers.note_others(self.project, self.found.truth)
         self.drawing = Drawing(tools, self.errors)
         planned = list(
             reading.plan(
@@ -190,6 +193,7 @@ class Writer:
                 self._write_batch(batch, copy)
                 self.wishes.advance(len(batch))
         self.errors.raise_if_any()
+        self.replacing.settle()
         if self.loaded.n_predictions:
             name_first_version(self.project, self.version)
             self.project.refresh_from_db(fields=["model_version"])
@@ -264,7 +268,7 @@ class Writer:
         copy.wait()
         if known and rows:
             pairs = [(row.task, self.version) for row in rows]
-            delete_versions(pairs, workspace_id=self.project.workspace_id)
+            self.replacing.take_versions(pairs, workspace_id=self.project.workspace_id)
         if replaced:
             replace_truths(replaced, project_id=self.project.pk, user_id=self.author.user_id)
             tasks_of = {truth_id: task_id for task_id, (truth_id, _) in there.items()}

@@ -13,7 +13,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
-from predictions_api.http.fields import FiniteField, JSONObjectField
+from predictions_api.http.fields import JSONObjectField, MeasureField, refuse_unread
 from predictions_api.outbound import client, vault
 from prompts.api.serializers.prompts import AuthorField
 from prompts.asking.providers import PARAMETERS, RunError, base_url
@@ -51,21 +51,21 @@ class ProviderConnectionSerializer(serializers.ModelSerializer[ProviderConnectio
         allow_blank=True,
         help_text="Base URL of an OpenAI-compatible API, as http://127.0.0.1:11434/v1.",
     )
-    budget_limit = FiniteField(
+    budget_limit = MeasureField(
         required=False, allow_null=True, min_value=0, help_text="USD in a period; null: no limit."
     )
     budget_total_spent = serializers.FloatField(
         source="spent_in_period", read_only=True, help_text="USD in the current period."
     )
-    budget_alert_threshold = FiniteField(required=False, allow_null=True)
-    prompt_price_usd_per_million = FiniteField(
+    budget_alert_threshold = MeasureField(required=False, allow_null=True)
+    prompt_price_usd_per_million = MeasureField(
         required=False,
         allow_null=True,
         min_value=0,
         max_value=MAX_USD,
         help_text="USD for a million prompt tokens.",
     )
-    completion_price_usd_per_million = FiniteField(
+    completion_price_usd_per_million = MeasureField(
         required=False,
         allow_null=True,
         min_value=0,
@@ -120,6 +120,11 @@ class ProviderConnectionSerializer(serializers.ModelSerializer[ProviderConnectio
     @extend_schema_field({"type": "object", "additionalProperties": True})
     def get_model_params(self, row: ProviderConnection) -> dict[str, Any]:
         return PARAMETERS
+
+    def to_internal_value(self, data: Any) -> Any:
+        """What it says. A price or a limit that is not read would leave costs unknown, or free."""
+        refuse_unread(data, self.fields)
+        return super().to_internal_value(data)
 
     def validate_endpoint(self, value: str | None) -> str | None:
         if not value:

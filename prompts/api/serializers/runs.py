@@ -3,8 +3,15 @@
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 
-from predictions_api.http.fields import FiniteField, JSONObjectField, PkField, StorableJSONField
+from predictions_api.http.fields import (
+    JSONObjectField,
+    MeasureField,
+    PkField,
+    StorableJSONField,
+    refuse_unread,
+)
 from prompts.api.serializers.prompts import AuthorField
 from prompts.models import MAX_INT32, MAX_SECONDS, MAX_USD, ModelRun
 from prompts.runs import progress
@@ -20,6 +27,14 @@ COST: dict[str, Any] = {
     "max_value": MAX_USD,
     "required": False,
     "allow_null": True,
+}
+
+
+# What chooses the tasks of a run, and of which subset.
+CHOOSING = {
+    "task_ids": ModelRun.Subset.CUSTOM,
+    "filters_json": ModelRun.Subset.CUSTOM,
+    "sample_subset_size": ModelRun.Subset.SAMPLE,
 }
 
 
@@ -67,7 +82,7 @@ class ModelRunSerializer(serializers.ModelSerializer[ModelRun]):
     cost_usd = serializers.SerializerMethodField(
         help_text="What its answers cost, in USD; null where no cost is known."
     )
-    budget_usd = FiniteField(
+    budget_usd = MeasureField(
         required=False, allow_null=True, min_value=0, help_text="The run stops at this cost."
     )
 
@@ -108,6 +123,26 @@ class ModelRunSerializer(serializers.ModelSerializer[ModelRun]):
             "completed_at",
         ]
 
+    def to_internal_value(self, data: Any) -> Any:
+        """What it says. A word that is not read would ask, and pay for, other tasks than meant."""
+        refuse_unread(data, self.fields)
+        return super().to_internal_value(data)
+
+    def validate_budget_usd(self, value: float | None) -> float | None:
+        """Requests are in flight before the first answer tells its cost."""
+        if value == 0:
+            raise ValidationError("More than 0: nothing can be asked for it.")
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """As they are. What chooses tasks of one subset says nothing of another."""
+        subset = attrs.get("project_subset", ModelRun.Subset.HAS_GT)
+        for name, of in CHOOSING.items():
+            if attrs.get(name) is not None and subset != of:
+                message = f"Only for the project_subset {of}, and this one is {subset}."
+                raise ValidationError({name: [message]})
+        return attrs
+
     def get_cost_usd(self, run: ModelRun) -> float | None:
         # The sum of none is 0 as well; an ended run knows whether there was one.
         is_known = bool(run.cost_usd) or (run.measures or {}).get("total_cost") is not None
@@ -124,10 +159,10 @@ class BatchItemSerializer(serializers.Serializer[Any]):
     output = StorableJSONField(help_text="An object keyed by control name, or regions.")
     prompt_tokens = serializers.IntegerField(**COUNT)
     completion_tokens = serializers.IntegerField(**COUNT)
-    prompt_cost_usd = FiniteField(**COST)
-    completion_cost_usd = FiniteField(**COST)
-    total_cost_usd = FiniteField(**COST)
-    inference_time = FiniteField(
+    prompt_cost_usd = MeasureField(**COST)
+    completion_cost_usd = MeasureField(**COST)
+    total_cost_usd = MeasureField(**COST)
+    inference_time = MeasureField(
         required=False, allow_null=True, min_value=0, max_value=MAX_SECONDS
     )
     message_counts = StorableJSONField(required=False, allow_null=True)
@@ -273,3 +308,16 @@ class ReEvaluateSerializer(serializers.Serializer[Any]):
     mode = serializers.ChoiceField(choices=["custom", "failed", "incorrect", "regressions"])
     task_ids = serializers.ListField(child=PkField(), required=False)
     baseline = PkField(required=False, help_text="For regressions: the earlier run.")
+
+    def to_internal_value(self, data: Any) -> Any:
+        """What it says, and nothing else."""
+        refuse_unread(data, self.fields)
+        return super().to_internal_value(data)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """As they are. What one mode needs says nothing of another."""
+        for name, mode in {"task_ids": "custom", "baseline": "regressions"}.items():
+            if name in attrs and attrs["mode"] != mode:
+                message = f"Only for the mode {mode}, and this one is {attrs['mode']}."
+                raise ValidationError({name: [message]})
+        return attrs

@@ -152,6 +152,8 @@ def test_what_a_job_refuses(
             {"tasks": [1], "retry_of": 1},
             {"non_field_errors": ["Name one of tasks, retry_of."]},
         ),
+        ({"task_ids": [1]}, {"task_ids": ["There is no such field: did you mean tasks?"]}),
+        ({"query": {}}, {"query": ["There is no such field: leave it out."]}),
         ({"retry_of": 5}, {"retry_of": ['Invalid pk "5" - object does not exist.']}),
         (
             {"filters": {"items": [{"filter": "filter:tasks:moon"}]}},
@@ -243,7 +245,7 @@ def test_the_data_manager_gets_predictions(
         scripted.on("/predict", lambda _: (200, {"results": [None]}))
         rest = run({})
         assert rest.json()["detail"] == (
-            "Retrieved 2 predictions; 1 tasks failed:"
+            "Retrieved 0 predictions; 2 tasks were passed over; 1 tasks failed:"
             " An object with `result` is expected, not null."
         )
     Project.objects.update(model_version="")

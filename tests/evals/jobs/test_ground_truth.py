@@ -228,6 +228,9 @@ def test_says_where_a_version_is_measured_against_itself(ada: Caller, project: P
     body = {"project": project.pk, "ground_truth": True}
     assert ada.client.patch("/api/annotations/", body, format="json").json() == {"updated": 5}
     assert header(ada, computed(ada, project))["warnings"][0]["tasks"] == 2
+    same = {"task": one, "model_version": "v1", "result": [box(CAR, 10, 10, 20, 20, 0.8)]}
+    assert ada.client.post("/api/predictions/?upsert=true", same, format="json").status_code == 201
+    assert header(ada, computed(ada, project))["warnings"][0]["tasks"] == 2
     Annotation.objects.filter(pk=own[four]).update(was_cancelled=True)
     assert header(ada, computed(ada, project))["warnings"][0]["tasks"] == 1
     assert one in own

@@ -290,14 +290,20 @@ def with_data(data: Json, truth: list[Json], said: list[Json], **meta: Any) -> J
     return {**task("a", truth=truth, said={"v1": said}, **meta), "data": data}
 
 
-def test_pages_are_images_of_their_own(ada: Caller, make_project: MakeProject) -> None:
-    made = make_project(ada, PAGES, title="Pages")
+@pytest.mark.parametrize(
+    ("key", "data"),
+    [("pages", {"pages": URLS}), ("a.b", {"a.b": URLS})],
+)
+def test_pages_are_images_of_their_own(
+    ada: Caller, make_project: MakeProject, key: str, data: Json
+) -> None:
+    made = make_project(ada, PAGES.replace("$pages", f"${key}"), title="Pages")
     [task_id] = load(
         ada,
         made,
         [
             with_data(
-                {"pages": URLS},
+                data,
                 [{**CAR, "item_index": 0}, {**CAR, "item_index": 1}],
                 [{**SAID, "item_index": 1}, {**SAID, "item_index": 7}],
             )

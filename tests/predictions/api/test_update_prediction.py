@@ -138,6 +138,7 @@ def test_writes_only_what_is_named(
             {"non_field_errors": ["Each item in prediction result should be dict"]},
         ),
         ({"score": "high"}, {"score": ["A valid number is required."]}),
+        ({"score": "1_0"}, {"score": ["A valid number is required."]}),
         ({"score": "inf"}, {"score": ["A valid number is required."]}),
         ({"mislabeling": None}, {"mislabeling": NULL}),
         ({"cluster": 1.5}, {"cluster": ["A valid integer is required."]}),

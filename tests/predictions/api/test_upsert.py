@@ -36,6 +36,53 @@ def test_replaces_every_prediction_of_task_and_version(
     assert response.json()["score"] == 0.5
 
 
+def _box(name: str, *, left: float = 1.5, score: float = 0.5) -> dict[str, Any]:
+    value = {"x": left, "y": 2, "width": 3, "height": 4, "rectanglelabels": ["Car"]}
+    tool = {"from_name": "label", "to_name": "image", "type": "rectanglelabels"}
+    return {**tool, "id": name, "score": score, "value": value}
+
+
+IMPORT = "/api/projects/{project}/import/predictions?upsert=true"
+WAYS: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
+    (URL, lambda body: body),
+    (URL, lambda body: [body]),
+    (IMPORT, lambda body: [body]),
+]
+
+
+@pytest.mark.parametrize(("url", "sent"), WAYS)
+def test_annotations_follow_the_prediction_that_says_the_same(
+    ada: Caller,
+    project: Project,
+    task: int,
+    make_prediction: Make,
+    url: str,
+    sent: Callable[[dict[str, Any]], Any],
+) -> None:
+    def parents() -> list[int | None]:
+        path = f"/api/tasks/{task}/annotations/"
+        return [one["parent_prediction"] for one in ada.client.get(path).json()]
+
+    made = make_prediction(ada, task, model_version="v1", result=[_box("a")])
+    other = make_prediction(ada, task, model_version="v2", result=[_box("a")])
+    for parent in (made["id"], other["id"], None):
+        body = {"result": [_box("a")], "parent_prediction": parent}
+        ada.client.post(f"/api/tasks/{task}/annotations/", body, format="json")
+    before = parents()
+    assert sorted(before, key=str) == sorted([made["id"], other["id"], None], key=str)
+
+    same = {"task": task, "model_version": "v1", "result": [_box("new", score=0.25)]}
+    answer = ada.client.post(url.format(project=project.pk), sent(same), format="json")
+    assert answer.status_code == 201
+    (new,) = Prediction.objects.filter(model_version="v1").values_list("pk", flat=True)
+    assert parents() == [new if parent == made["id"] else parent for parent in before]
+
+    different = {**same, "result": [_box("new", left=1.25)]}
+    answer = ada.client.post(url.format(project=project.pk), sent(different), format="json")
+    assert answer.status_code == 201
+    assert parents() == [None if parent == made["id"] else parent for parent in before]
+
+
 def test_the_empty_version_is_one_too(ada: Caller, task: int, make_prediction: Make) -> None:
     make_prediction(ada, task)
 

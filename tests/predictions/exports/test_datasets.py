@@ -20,10 +20,11 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from predictions.exports.dataset import FORMATS
-from predictions.models import Project
+from predictions.models import Project, Task
 from predictions.regions.geometry import rotated_corners
 from tests.conftest import TEXT_CONFIG, Caller, MakeProject
 from tests.predictions.exports.test_export_types import MASK, annotated, coco_of, outline, shape
+from tests.predictions.imports.datasets.loading import load
 
 URL = "/api/predictions/export"
 CONFIG = """<View>
@@ -884,3 +885,23 @@ def test_dota_is_read_by_another_tool(ada: Caller, boxes: Project, tmp_path: Pat
     assert sorted(tuple(one["bbox"]) for one in read) == [
         pytest.approx(one, abs=1e-6) for one in sorted(bounds)
     ]
+
+
+@pytest.mark.parametrize("data", [{"img.url": "ADDRESS"}, {"img": {"url": "ADDRESS"}}])
+def test_an_image_under_a_name_with_a_dot(
+    ada: Caller, make_project: MakeProject, tmp_path: Path, data: Any
+) -> None:
+    config = BOXES_CONFIG.replace("$image", "$img.url")
+    project = make_project(ada, title="dots", label_config=config)
+    for name in ("a.png", "b.png"):
+        truth = annotated([box("Car", 10, 20, 30, 40)], ground_truth=True)
+        there = json.loads(json.dumps(data).replace("ADDRESS", f"https://x.y/{name}"))
+        fill(ada, project, {"data": there, **truth})
+
+    document = json.loads(content(ada, project, "coco", **TRUTH))
+    assert [one["file_name"] for one in document["images"]] == ["a.png", "b.png"]
+    # Known again by the names of their files.
+    path = tmp_path / "truth.json"
+    path.write_text(json.dumps(document))
+    load("coco", "--ground-truth", path, "--project", project.pk, "--replace-ground-truth")
+    assert Task.objects.count() == 2

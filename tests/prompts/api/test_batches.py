@@ -485,7 +485,7 @@ def test_rejections(ada: Caller, run: ModelRun, body: Any, errors: Any) -> None:
         assert key in found
 
 
-def test_annotations_of_an_overwritten_prediction_keep_standing(
+def test_annotations_of_an_overwritten_prediction_follow_what_says_the_same(
     ada: Caller, version: PromptVersion, make_run: MakeRun, run: ModelRun, ids: list[int]
 ) -> None:
     post(ada, run, answer(ids[0]))
@@ -495,10 +495,12 @@ def test_annotations_of_an_overwritten_prediction_keep_standing(
         result=[],
         parent_prediction=Prediction.objects.get(),
     )
-    post(ada, make_run(version), answer(ids[0]))
-    made.refresh_from_db()
-    assert made.parent_prediction_id is None
-    assert Prediction.objects.count() == 1
+    same, other = answer(ids[0]), answer(ids[0], output={"sentiment": "neg"})
+    for said, is_parent in ((same, True), (other, False)):
+        post(ada, make_run(version), said)
+        made.refresh_from_db()
+        (pk,) = Prediction.objects.values_list("pk", flat=True)
+        assert made.parent_prediction_id == (pk if is_parent else None)
 
 
 def test_the_largest_counts_are_stored_and_added_up(

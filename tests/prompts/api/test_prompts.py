@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from predictions.models import Project
+from prompts.db import prompts
 from prompts.models import Prompt, PromptVersion, ProviderConnection
 from tests.conftest import A_MOMENT, Caller, MakeProject, assert_invalid
 from tests.prompts.conftest import MakeTasks, MakeVersion
@@ -103,6 +104,18 @@ def test_unknown_placeholders_are_refused_by_name(
     assert ada.client.post(f"{URL}{prompt.pk}/versions", body, format="json").status_code == 201
 
 
+@pytest.mark.parametrize("braced", ["{ text }", "{text }", "{a:b}"])
+def test_what_only_looks_like_a_placeholder_is_refused(
+    ada: Caller, prompt: Prompt, make_tasks: MakeTasks, text_project: Project, braced: str
+) -> None:
+    """It would be sent as it stands, and the model shown nothing."""
+    Prompt.objects.update(input_fields=["text", "a:b"])
+    body = {"title": "v", "prompt": f"{{text}}: {braced}", "provider_model_id": "m"}
+    response = ada.client.post(f"{URL}{prompt.pk}/versions", body, format="json")
+    message = f"{braced} {prompts.AS_IT_STANDS}"
+    assert_invalid(response, {"prompt": [message]})
+
+
 def test_a_project_that_no_prompt_can_fill_is_refused(
     ada: Caller, make_project: MakeProject
 ) -> None:
@@ -121,6 +134,7 @@ VERSIONS_REFUSED = [
         {"provider_model_id": ["Ensure this field has no more than 255 characters."]},
     ),
     ({"title": None}, {"title": ["This field may not be null."]}),
+    ({"temperature": 0.3}, {"temperature": ["There is no such field: leave it out."]}),
     ({"provider": "Us"}, {"provider": ['"Us" is not a valid choice.']}),
     (
         {"max_few_shot_examples": -1},

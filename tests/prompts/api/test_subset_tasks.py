@@ -218,6 +218,14 @@ REFUSED = [
     ("?parent_model=1&project_subset=Most", None),
     ("?parent_model=1&alignment_class=a&alignment_outcome=b", None),
     ("?parent_model=1&page_size=0", None),
+    (
+        "?parent_model=1&alignment_outcome=false_positive",
+        {"alignment_outcome": ["Name alignment_class, too: it says which tasks."]},
+    ),
+    (
+        "?parent_model=1&output_from_name=sentiment",
+        {"output_from_name": ["Name output_class, too: it says which tasks."]},
+    ),
 ]
 
 
@@ -308,6 +316,30 @@ def test_regressions_and_running_again(
     failed = f"/api/inference-runs/{run.pk}/re-evaluate/"
     again = ada.client.post(failed, {"mode": "failed"}, format="json").json()
     assert again["task_ids"] == [ids[3]]
+
+
+@pytest.mark.parametrize(
+    ("body", "errors"),
+    [
+        (
+            {"mode": "failed", "task_ids": [1]},
+            {"task_ids": ["Only for the mode custom, and this one is failed."]},
+        ),
+        (
+            {"mode": "custom", "task_ids": [1], "baseline": 1},
+            {"baseline": ["Only for the mode regressions, and this one is custom."]},
+        ),
+        (
+            {"mode": "custom", "tasks": [1]},
+            {"tasks": ["There is no such field: did you mean task_ids?"]},
+        ),
+    ],
+)
+def test_what_another_mode_needs_is_not_passed_over(
+    ada: Caller, run: ModelRun, body: Any, errors: Any
+) -> None:
+    path = f"/api/inference-runs/{run.pk}/re-evaluate/"
+    assert_invalid(ada.client.post(path, body, format="json"), errors)
 
 
 def test_all_that_are_worse_are_run_again(
@@ -407,6 +439,22 @@ def test_a_cost_estimate(
     our_version.save()
     shown = [f"{our_version.prompt.replace('{text}', t)}" for t in "ab"]
     sent += sum(len(text) for text in shown) + 2 * len('{"sentiment": "pos"}')
+    found = ada.client.get(f"{path_of(our_version)}/cost-estimate").json()
+    assert found["prompt_cost_usd"] == f"{4 * math.ceil(sent / 4) * 1000 / 1e6:.6f}"
+
+
+def test_the_cost_of_what_lies_deeper_in_the_data(
+    ada: Caller, our_version: PromptVersion, run: ModelRun, text_project: Project
+) -> None:
+    row = our_version.model_provider_connection
+    assert row is not None
+    row.prompt_price_usd_per_million, row.completion_price_usd_per_million = 1000.0, 2000.0
+    row.save()
+    config = TEXT_CONFIG.replace("$text", "$post.body")
+    Project.objects.filter(pk=text_project.pk).update(label_config=config)
+    PromptVersion.objects.update(prompt="Mood?")
+    Task.objects.update(data={"post": {"body": "x" * 10_000}})
+    sent = len("Mood?\n\npost.body: ") + 10_000 + messages.instructions_bytes(config)
     found = ada.client.get(f"{path_of(our_version)}/cost-estimate").json()
     assert found["prompt_cost_usd"] == f"{4 * math.ceil(sent / 4) * 1000 / 1e6:.6f}"
 

@@ -75,6 +75,36 @@ def test_other_values_are_json_and_no_placeholder_means_every_field() -> None:
     assert sent[-1]["content"] == 'What is it?\n\ntext: {"a": ["é"]}'
 
 
+@pytest.mark.parametrize(
+    ("value", "data", "shown"),
+    [
+        ("$post.body", {"post": {"body": "sea"}}, "post.body: sea"),
+        ("$post.body", {"post.body": "sea"}, "post.body: sea"),
+        ("$posts[0]", {"posts": ["sea", "sun"]}, 'posts: ["sea", "sun"]'),
+        ("By $who: $text", {"who": "Ann", "text": "sea"}, "who: Ann\n\ntext: sea"),
+        ("$my text", {"my text": "sea"}, "my text: sea"),
+        ("$text at all", {"text": "sea"}, "text: sea"),
+        ("$a:b", {"a:b": "sea"}, "a:b: sea"),
+    ],
+)
+def test_what_a_config_shows_follows_a_prompt_wherever_it_lies(
+    value: str, data: dict[str, Any], shown: str
+) -> None:
+    config = TEXT_CONFIG.replace("$text", value)
+    assert messages.messages("Mood?", data, config)[-1]["content"] == f"Mood?\n\n{shown}"
+
+
+def test_nothing_is_asked_about_a_task_that_shows_nothing() -> None:
+    with pytest.raises(messages.Unpromptable, match=r"none of what is labelled: text\."):
+        messages.messages("Mood?", {"body": "sea"}, TEXT_CONFIG)
+
+
+def test_a_placeholder_may_lie_deeper() -> None:
+    config = TEXT_CONFIG.replace("$text", "$post.body")
+    sent = messages.messages("Mood of {post.body}?", {"post": {"body": "sea"}}, config)
+    assert sent[-1]["content"] == "Mood of sea?"
+
+
 @pytest.mark.parametrize("image", [5, "/data/upload/1.jpg", "ftp://x/1.jpg"])
 def test_images_need_an_address(image: Any) -> None:
     with pytest.raises(messages.Unpromptable, match="address of an image"):
