@@ -26,6 +26,12 @@ SINGLE = "Choices"
 SCALARS = frozenset({"string", "number", "integer", "boolean"})
 
 
+NOTHING_TO_FILL = (
+    "The labelling config has no control for a prompt to fill: those about single regions, pages or"
+    " items, and those whose labels are in the task's data, are not asked for."
+)
+
+
 class InvalidAnswer(ValueError):
     """The model's answer is not one the labelling config allows; the text says why."""
 
@@ -36,15 +42,16 @@ def answer_schema(label_config: str) -> dict[str, Any]:
 
     The library's own schema, mended where its regions and it disagree: a control that draws
     regions takes a list of them, percentages reach from 0 to 100, and a whole number is a number
-    (`oneOf` integer and number refuses it). Nested choices are asked for by their paths. Controls
-    about single regions are left out: an answer cannot say which region it is about.
+    (`oneOf` integer and number refuses it). Nested choices are asked for by their paths. Left out
+    are controls that an answer cannot be about: see `_is_asked`.
     """
     schema: dict[str, Any] = copy.deepcopy(interface(label_config).to_json_schema())
     asked, config = schema["properties"], read_config(label_config)
-    for name in [one.name for one in config.controls if one.is_per_region]:
-        asked.pop(name, None)
+    for one in config.controls:
+        if not _is_asked(config, one):
+            asked.pop(one.name, None)
     if not asked:
-        raise Refused("The labelling config has no control for a prompt to fill.")
+        raise Refused(NOTHING_TO_FILL)
     for name, control in asked.items():
         _mend(control)
         tag, known = interface(label_config).get_control(name), config.control(name)
@@ -56,6 +63,17 @@ def answer_schema(label_config: str) -> dict[str, Any]:
                 _paths(known)
             )
     return schema
+
+
+def _is_asked(config: Config, control: Control) -> bool:
+    """Whether an answer can be about it: it says neither which region, nor which page or item of a
+    list it is about, and labels that are in the task's data are not in the schema.
+    """
+    if control.is_per_region or control.is_per_item or control.is_dynamic:
+        return False
+    shown = next((one for one in config.objects if one.name == control.to_names[0]), None)
+    is_of_page = shown is not None and shown.is_list and bool(control.tag.place)
+    return not is_of_page and not (shown and shown.flag)
 
 
 def _is_tree(control: Control) -> bool:

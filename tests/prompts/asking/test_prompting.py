@@ -467,12 +467,24 @@ def answered(name: str, *values: Any) -> list[Any]:
     return [{"from_name": name, "to_name": "t", "type": kind, "value": value} for value in made]
 
 
+def renamed_to(name: str, regions: list[Any]) -> list[Any]:
+    """The regions as a config stored them whose controls had another name."""
+    return [{**region, "from_name": name} for region in regions]
+
+
 @pytest.mark.parametrize(
     ("one", "two", "expected"),
     [
         (answered("one", ["g"]), answered("one", ["Good"]), 1.0),
         (answered("one", ["g"]), answered("one", "Good"), 1.0),
         (answered("one", ["g"]), answered("one", ["Bad"]), 0.0),
+        # A control that was renamed is the only one of its type; of several it is none.
+        (
+            answered("stars", 4) + answered("tree", [["A"]]),
+            renamed_to("old", answered("stars", 4) + answered("tree", [["a"]])),
+            1.0,
+        ),
+        (answered("one", ["g"]), renamed_to("old", answered("one", ["g"])), 0.0),
         # Of several where one is asked for the first counts.
         (answered("one", ["g", "b"]), answered("one", ["Good"]), 1.0),
         (answered("many", ["g", "Bad"]), answered("many", ["b", "g"]), 1.0),
@@ -514,6 +526,44 @@ def test_what_evaluations_count_as_equal_agrees(
 ) -> None:
     compare = Comparison(read_config(CONTROLS)).agreement
     assert compare(one, two) == compare(two, one) == expected
+
+
+PAGES = '<View><Image name="t" valueList="$pages"/>{}</View>'
+REPEATED = (
+    '<View><Repeater on="$pages" indexFlag="{{idx}}"><Text name="t_{{idx}}"'
+    ' value="$pages[{{idx}}].t"/><Choices name="c_{{idx}}" toName="t_{{idx}}"><Choice value="A"/>'
+    "</Choices></Repeater></View>"
+)
+CHOICE = '<Choices name="c" toName="t"{}><Choice value="A"/></Choices>'
+BOXES = '<RectangleLabels name="c" toName="t"><Label value="A"/></RectangleLabels>'
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        PAGES.format(CHOICE.format(' perItem="true"')),
+        PAGES.format(BOXES),
+        REPEATED,
+        TEXT_CONFIG.replace('toName="text"', 'toName="text" value="$options"'),
+    ],
+)
+def test_what_no_answer_can_be_about_is_not_asked(config: str) -> None:
+    with pytest.raises(Refused, match="no control for a prompt to fill"):
+        answers.answer_schema(config)
+
+
+def test_an_answer_may_be_about_all_pages() -> None:
+    assert list(answers.answer_schema(PAGES.format(CHOICE.format("")))["properties"]) == ["c"]
+
+
+def test_a_preference_is_of_all_its_objects() -> None:
+    config = (
+        '<View><Text name="x" value="$x"/><Text name="y" value="$y"/>'
+        '<Pairwise name="better" toName="x,y"/></View>'
+    )
+    one = {"from_name": "better", "type": "pairwise", "value": {"selected": "left"}}
+    compare = Comparison(read_config(config)).agreement
+    assert compare([{**one, "to_name": "better"}], [{**one, "to_name": "x,y"}]) == 1.0
 
 
 def test_regions_of_other_pages_and_an_order_are_not_the_same() -> None:
