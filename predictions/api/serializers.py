@@ -16,6 +16,8 @@ from predictions.regions import labelling
 from predictions_api.http.fields import FiniteField, JSONObjectField, PkField, StorableJSONField
 from predictions_api.http.storable import Refused
 
+UNREAD = "This is not read here: leave it out."
+
 
 class RegionsField(StorableJSONField):
     """A list of regions, or a shorthand that the labelling config turns into one."""
@@ -120,7 +122,23 @@ class AnnotationSerializer(serializers.Serializer[Any]):
         return result
 
 
-class MarkSerializer(serializers.Serializer[Any]):
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses names that it does not know: more rows would be meant than were."""
+
+    #: Those that say nothing here.
+    without_effect: frozenset[str] = frozenset()
+
+    def to_internal_value(self, data: Any) -> Any:
+        """As always, of known names alone; one that is null says nothing."""
+        values = super().to_internal_value(data)
+        known = self.without_effect | self.fields.keys()
+        unread = [name for name in data if name not in known and data[name] is not None]
+        if unread:
+            raise ValidationError({f"{name:.100}": [UNREAD] for name in unread})
+        return values
+
+
+class MarkSerializer(StrictSerializer):
     """Which annotations become ground truth, or cease to be: some by their ids, or a project's."""
 
     ground_truth = serializers.BooleanField(

@@ -200,6 +200,32 @@ def test_changing_the_config_parses_it_again(desks: dict[str, Client], project: 
     assert project.parsed_label_config["label"]["labels"] == ["Car", "Bus"]
 
 
+def test_a_form_that_nobody_touched_changes_nothing(
+    desks: dict[str, Client], ada: Caller, project: Project
+) -> None:
+    """Browsers send the ends of lines as CRLF."""
+    url = f"/api/projects/{project.pk}/"
+    texts = {
+        "label_config": IMAGE_CONFIG.replace("><", ">\n<"),
+        "description": "of two\nlines",
+        "expert_instruction": "as\nwell",
+    }
+    weights = {"label": {"overall": 0.5, "type": "RectangleLabels", "labels": {"Car": 0.25}}}
+    before = ada.client.patch(url, {**texts, "control_weights": weights}, format="json").json()
+    sent = {name: text.replace("\n", "\r\n") for name, text in texts.items()}
+    form = {
+        **{name: before[name] for name in ("title", "sampling", "maximum_annotations", "color")},
+        **{name: "on" for name in ("is_published", "show_instruction") if before[name]},
+        **sent,
+    }
+
+    for title in (before["title"], "Another title"):
+        path = path_of("project", project.pk, "change")
+        response = desks["member"].post(path, {**form, "title": title})
+        assert response.status_code == 302, errors_of(response)
+        assert ada.client.get(url).json() == {**before, "title": title}
+
+
 @pytest.mark.parametrize(("name", "status"), [("reader", 403), ("stranger", 200)])
 def test_no_project_in_a_workspace_one_may_not_write_to(
     desks: dict[str, Client], ada: Caller, name: str, status: int
