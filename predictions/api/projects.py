@@ -18,7 +18,7 @@ from accounts import audit
 from predictions.api import idempotency
 from predictions.api.parameters import ModelVersionParameters, ProjectListParameters
 from predictions.api.schema import projects as docs
-from predictions.api.serializers import UNREAD, ModelVersionField, ProjectSerializer
+from predictions.api.serializers import ModelVersionField, ProjectSerializer
 from predictions.api.viewset import (
     NO_PROJECT,
     Rows,
@@ -29,6 +29,7 @@ from predictions.api.viewset import (
 from predictions.db import projects, versions
 from predictions.db.documents import Document
 from predictions.models import Project
+from predictions_api.http.fields import refuse_unread
 from predictions_api.http.pagination import NumberedPages
 from predictions_api.http.parameters import ordered
 from predictions_api.http.storable import Refused, json_text
@@ -156,8 +157,7 @@ class ProjectViewSet(Rows):
         project, body = self.get_object(), request.data
         if not isinstance(body, dict) or "model_version" not in body:
             raise ValidationError(["model_version param is required"])
-        if unread := sorted(body.keys() - {"model_version"}):
-            raise ValidationError({f"{name:.100}": [UNREAD] for name in unread})
+        refuse_unread(body, ["model_version"])
         version = body["model_version"]
         if version is not None:
             try:

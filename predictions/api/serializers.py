@@ -13,10 +13,14 @@ from rest_framework.exceptions import ValidationError
 from predictions.imports.task_tags import TagsField
 from predictions.models import Project
 from predictions.regions import labelling
-from predictions_api.http.fields import FiniteField, JSONObjectField, PkField, StorableJSONField
+from predictions_api.http.fields import (
+    JSONObjectField,
+    MeasureField,
+    PkField,
+    StorableJSONField,
+    refuse_unread,
+)
 from predictions_api.http.storable import Refused
-
-UNREAD = "This is not read here: leave it out."
 
 
 class RegionsField(StorableJSONField):
@@ -51,7 +55,7 @@ class PredictionSerializer(serializers.Serializer[Any]):
         " labeling interface",
     )
     created_ago = serializers.CharField(read_only=True, help_text="Delta time from creation time")
-    score = FiniteField(required=False, allow_null=True, help_text="Prediction score")
+    score = MeasureField(required=False, allow_null=True, help_text="Prediction score")
     cluster = serializers.IntegerField(
         required=False,
         allow_null=True,
@@ -64,7 +68,7 @@ class PredictionSerializer(serializers.Serializer[Any]):
         allow_null=True,
         help_text="Array of task IDs of the closest neighbors",
     )
-    mislabeling = FiniteField(required=False, help_text="Related task mislabeling score")
+    mislabeling = MeasureField(required=False, help_text="Related task mislabeling score")
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True)
     model = PkField(
@@ -103,7 +107,7 @@ class AnnotationSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True)
     draft_created_at = serializers.DateTimeField(read_only=True, allow_null=True)
-    lead_time = FiniteField(required=False, allow_null=True, help_text="Seconds spent.")
+    lead_time = MeasureField(required=False, allow_null=True, help_text="Seconds spent.")
     import_id = serializers.IntegerField(read_only=True, allow_null=True)
     last_action = serializers.CharField(read_only=True, allow_null=True)
     bulk_created = serializers.BooleanField(read_only=True)
@@ -131,10 +135,8 @@ class StrictSerializer(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         """As always, of known names alone; one that is null says nothing."""
         values = super().to_internal_value(data)
-        known = self.without_effect | self.fields.keys()
-        unread = [name for name in data if name not in known and data[name] is not None]
-        if unread:
-            raise ValidationError({f"{name:.100}": [UNREAD] for name in unread})
+        said = {name: value for name, value in data.items() if value is not None}
+        refuse_unread(said, [*self.fields, *self.without_effect])
         return values
 
 

@@ -146,7 +146,7 @@ def test_deletes_in_this_project_only(
         ({"model_version": ["v1"]}, {"model_version": ["Not a valid string."]}),
         (
             {"model_version": "v1", "task": 1},
-            {"task": ["This is not read here: leave it out."]},
+            {"task": ["There is no such field: leave it out."]},
         ),
         ({"model_version": "a\0"}, {"model_version": ["Null characters are not allowed."]}),
     ],
