@@ -1,9 +1,9 @@
 """Parameters of a query string as fields of a serializer: it reads them, and the OpenAPI document
 is made of it.
 
-They are read as Label Studio reads them: an empty value counts as none, and what does not fit is a
-400 by name. So are several values of what is no list, and a name that is a declared one written
-otherwise: both would be answered with rows that were not asked for.
+They are read as Label Studio reads them: an empty value counts as none, the last of several counts
+but for lists, and what does not fit is a 400 by name. So is a name that is a declared one written
+otherwise: it would be answered with rows that were not asked for.
 """
 
 import re
@@ -26,8 +26,9 @@ from predictions_api.names import by_letters, did_you_mean, misspelt
 
 M = TypeVar("M", bound=Model)
 INVALID_CHOICE = "Select a valid choice. That choice is not one of the available choices."
-NUL = "Null characters are not allowed."
+NOT_TAKEN = "Not taken here."
 ONCE = "Give it once."
+NUL = "Null characters are not allowed."
 ID_TEXT = re.compile(r"[0-9]{1,19}")
 MAX_LIMIT = 10_000
 
@@ -63,7 +64,6 @@ class Parameters(serializers.Serializer[Any]):
             text = _text_of(query, name, field)
             if field is not None and (text or getattr(field, "empty_counts", False)):
                 try:
-                    _refuse_several(query, name, field)
                     values[name] = _value(field, text)
                 except ValidationError as exc:
                     errors[name] = exc.detail
@@ -73,6 +73,19 @@ class Parameters(serializers.Serializer[Any]):
         if errors:
             raise ValidationError(errors)
         return values
+
+    @classmethod
+    def refuse_others(cls, query: QueryDict) -> None:
+        """ValidationError for names that are not declared, and for several values where one counts:
+        of an operation of our own, where who gives one counts on it.
+        """
+        fields, _, _, _ = _declared(cls)
+        errors = {name: [NOT_TAKEN] for name in sorted(query) if name not in fields}
+        for name, field in fields.items():
+            if len(query.getlist(name)) > 1 and not getattr(field, "is_list", False):
+                errors[name] = [ONCE]
+        if errors:
+            raise ValidationError(errors)
 
 
 @cache
@@ -103,14 +116,6 @@ def _text_of(query: Mapping[str, str], name: str, field: Any) -> str:
     if getattr(field, "is_list", False) and isinstance(query, QueryDict):
         return ",".join(str(value) for value in query.getlist(name))
     return query[name]
-
-
-def _refuse_several(query: Mapping[str, str], name: str, field: Any) -> None:
-    """ValidationError where the name has several values, and is no list."""
-    if getattr(field, "is_list", False) or not isinstance(query, QueryDict):
-        return
-    if len({*query.getlist(name)}) > 1:
-        raise ValidationError([ONCE])
 
 
 def _value(field: serializers.Field[Any, Any, Any, Any], text: str) -> Any:

@@ -192,10 +192,10 @@ def is_number_text(text: str) -> bool:
 
 
 def finite_number(value: Any) -> float | None:
-    """The float of a number or of text that is one; None for what is neither, true and false among
-    it, or not finite.
+    """The float of a number or of text that is one; None for what is neither, or not finite. True
+    is 1, as for Label Studio.
     """
-    if not isinstance(value, int | float | str) or isinstance(value, bool):
+    if not isinstance(value, int | float | str):
         return None
     if isinstance(value, str) and not is_number_text(value):
         return None

@@ -169,8 +169,6 @@ MINIFIED = "minified results of a control"
 HTML_404 = "missing slashless 404 is a 170 kB page"
 # Both have a help text here, which says what is made of the value.
 EXPLAINED = f"{MINIFIED}; {MISMATCH}"
-# Not of the contract: both were read otherwise than they were meant, without a word.
-UNREAD = "of a parameter given twice the last counts; true is the score 1"
 TRUNCATED_PK = "section 4: task 1.5 truncated, unicode digits accepted in filters: refuse"
 
 IMAGE_PROJECT = EXCHANGES["project-create"]["response"]["body"]
@@ -243,8 +241,6 @@ INTENDED = {
     "list-filter-?model_version=v1": Intended(FILTERS, 200, [SECOND_ROW]),
     "list-filter-?ordering=-id": Intended(FILTERS, 200, [SECOND_ROW, FIRST_ROW]),
     "list-filter-?limit=1": Intended(FILTERS, 200, [FIRST_ROW]),
-    "list-filter-?task=2&task=1": refused(UNREAD, task=["Give it once."]),
-    "create-score-bool": refused(UNREAD, score=NUMBER),
     # Results that Label Studio turned into null.
     "create-result-dict-unmatched": refused(UNCONVERTIBLE, result=NO_FIT),
     "create-result-empty-dict": refused(UNCONVERTIBLE, result=NO_FIT),

@@ -184,6 +184,14 @@ def test_a_project_that_has_a_version_keeps_it(ada: Caller, project: Project, ur
             "Null characters are not allowed.",
         ),
         (
+            {"image": "a.jpg", "annotations": [{"result": []}]},
+            'If you use "annotations" field in the task, you must put "data" field in the task too',
+        ),
+        (
+            {"image": "a.jpg", "predictions": [{"result": []}], "annotations": []},
+            'If you use "predictions" field in the task, you must put "data" field in the task too',
+        ),
+        (
             {"data": {"image": "a.jpg"}, "Predictions": [{"result": []}]},
             "Task[Predictions]: did you mean predictions?",
         ),
@@ -194,14 +202,6 @@ def test_a_project_that_has_a_version_keeps_it(ada: Caller, project: Project, ur
         (
             {"data": {"image": "a.jpg"}, "annotations": [{"result": [], "groundTruth": True}]},
             "Annotation[groundTruth]: did you mean ground_truth?",
-        ),
-        (
-            {"image": "a.jpg", "annotations": [{"result": []}]},
-            'If you use "annotations" field in the task, you must put "data" field in the task too',
-        ),
-        (
-            {"image": "a.jpg", "predictions": [{"result": []}], "annotations": []},
-            'If you use "predictions" field in the task, you must put "data" field in the task too',
         ),
         ({"image": "\0"}, "Null characters are not allowed."),
         ({"image": 1, "\0": 1}, "Null characters are not allowed."),
