@@ -14,8 +14,8 @@ from predictions.imports.task_tags import TagsField
 from predictions.models import Project
 from predictions.regions import labelling
 from predictions_api.http.fields import (
+    FiniteField,
     JSONObjectField,
-    MeasureField,
     PkField,
     StorableJSONField,
     refuse_unread,
@@ -55,7 +55,7 @@ class PredictionSerializer(serializers.Serializer[Any]):
         " labeling interface",
     )
     created_ago = serializers.CharField(read_only=True, help_text="Delta time from creation time")
-    score = MeasureField(required=False, allow_null=True, help_text="Prediction score")
+    score = FiniteField(required=False, allow_null=True, help_text="Prediction score")
     cluster = serializers.IntegerField(
         required=False,
         allow_null=True,
@@ -68,7 +68,7 @@ class PredictionSerializer(serializers.Serializer[Any]):
         allow_null=True,
         help_text="Array of task IDs of the closest neighbors",
     )
-    mislabeling = MeasureField(required=False, help_text="Related task mislabeling score")
+    mislabeling = FiniteField(required=False, help_text="Related task mislabeling score")
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True)
     model = PkField(
@@ -107,7 +107,7 @@ class AnnotationSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True)
     draft_created_at = serializers.DateTimeField(read_only=True, allow_null=True)
-    lead_time = MeasureField(required=False, allow_null=True, help_text="Seconds spent.")
+    lead_time = FiniteField(required=False, allow_null=True, help_text="Seconds spent.")
     import_id = serializers.IntegerField(read_only=True, allow_null=True)
     last_action = serializers.CharField(read_only=True, allow_null=True)
     bulk_created = serializers.BooleanField(read_only=True)

@@ -164,7 +164,7 @@ def test_a_project_that_has_a_version_keeps_it(ada: Caller, project: Project, ur
             "Annotation[lead_time] must be a number",
         ),
         (
-            {"data": {"image": "a.jpg"}, "annotations": [{"result": [], "lead_time": True}]},
+            {"data": {"image": "a.jpg"}, "annotations": [{"result": [], "lead_time": "0_5"}]},
             "Annotation[lead_time] must be a number",
         ),
         (
