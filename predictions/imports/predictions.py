@@ -37,6 +37,9 @@ from predictions_api.postgres.sql import reserve_ids
 DELETED_MEANWHILE = "A task was deleted during the import; nothing is stored."
 # The version of imported predictions that name none, as Label Studio's import routes call it.
 UNNAMED_VERSION = "undefined"
+# What tools and the evaluations' routes call a field: left unread, every prediction would count as
+# a sure one, and its version would be UNNAMED_VERSION.
+MISNAMED = {"confidence": "score", "probability": "score", "modelVersion": "model_version"}
 # So many tasks are remembered from batch to batch; some 100 bytes each.
 MOST_KNOWN = 50_000
 
@@ -86,6 +89,9 @@ def _regions(project: Project, item: dict[str, Any]) -> list[dict[str, Any]]:
 
 def prediction_row(project: Project, item: Any, index: int, task: int | Named) -> PredictionRow:
     """The row for an item whose task is known. Refused with all that is wrong, `; ` between."""
+    for other, name in MISNAMED.items():
+        if other in item and name not in item:
+            raise Refused(f"{other!r} is not read: it is called {name!r} here")
     if project.validate_predictions:
         score = item.get("score")
         found = labelling.problems(project.label_config, item.get("result"), score)
