@@ -31,15 +31,15 @@ from predictions_api.http.storable import (
     json_text,
     whole_within,
 )
+from predictions_api.names import by_letters, misspelt
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import reserve_ids
 
 DELETED_MEANWHILE = "A task was deleted during the import; nothing is stored."
 # The version of imported predictions that name none, as Label Studio's import routes call it.
 UNNAMED_VERSION = "undefined"
-# What tools and the evaluations' routes call a field: left unread, every prediction would count as
-# a sure one, and its version would be UNNAMED_VERSION.
-MISNAMED = {"confidence": "score", "probability": "score", "modelVersion": "model_version"}
+# What tools call a score: left unread, every prediction would count as a sure one.
+SCORES = ("confidence", "probability")
 # So many tasks are remembered from batch to batch; some 100 bytes each.
 MOST_KNOWN = 50_000
 
@@ -87,11 +87,21 @@ def _regions(project: Project, item: dict[str, Any]) -> list[dict[str, Any]]:
     return labelling.expand(project.label_config, item["result"]) if regions is None else regions
 
 
+# What is read of a prediction.
+OF_PREDICTION = by_letters(["result", "score", "model_version", "task", "external_id"])
+
+
+def refuse_misspelt(item: dict[str, Any], known: dict[str, str], what: str) -> None:
+    """Refused for a name that is a known one written otherwise: what it says would be lost."""
+    for name, meant in misspelt(item, known).items():
+        raise Refused(f"{what}[{name}]: did you mean {meant}?")
+
+
 def prediction_row(project: Project, item: Any, index: int, task: int | Named) -> PredictionRow:
     """The row for an item whose task is known. Refused with all that is wrong, `; ` between."""
-    for other, name in MISNAMED.items():
-        if other in item and name not in item:
-            raise Refused(f"{other!r} is not read: it is called {name!r} here")
+    refuse_misspelt(item, OF_PREDICTION, "Prediction")
+    if "score" not in item and (other := next((one for one in SCORES if one in item), None)):
+        raise Refused(f"Prediction[{other}]: did you mean score?")
     if project.validate_predictions:
         score = item.get("score")
         found = labelling.problems(project.label_config, item.get("result"), score)
