@@ -38,6 +38,8 @@ from predictions_api.postgres.sql import reserve_ids
 DELETED_MEANWHILE = "A task was deleted during the import; nothing is stored."
 # The version of imported predictions that name none, as Label Studio's import routes call it.
 UNNAMED_VERSION = "undefined"
+# What tools call a score: left unread, every prediction would count as a sure one.
+SCORES = ("confidence", "probability")
 # So many tasks are remembered from batch to batch; some 100 bytes each.
 MOST_KNOWN = 50_000
 
@@ -98,6 +100,8 @@ def refuse_misspelt(item: dict[str, Any], known: dict[str, str], what: str) -> N
 def prediction_row(project: Project, item: Any, index: int, task: int | Named) -> PredictionRow:
     """The row for an item whose task is known. Refused with all that is wrong, `; ` between."""
     refuse_misspelt(item, OF_PREDICTION, "Prediction")
+    if "score" not in item and (other := next((one for one in SCORES if one in item), None)):
+        raise Refused(f"Prediction[{other}]: did you mean score?")
     if project.validate_predictions:
         score = item.get("score")
         found = labelling.problems(project.label_config, item.get("result"), score)

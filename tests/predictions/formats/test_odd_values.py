@@ -361,6 +361,11 @@ REFUSED: dict[str, tuple[str, Any, Known | None, str]] = {
         "yolo", {"data.yaml": "names: [car]\nnc: 2", "labels/a.txt": LINE}, None,
         "data.yaml: nc: is 2, and there are 1 names.",
     ),
+    "a list with a remark": (
+        "yolo",
+        {"data.yaml": "names: [car]\nval: val.txt", "val.txt": "# mine\nimages/a.jpg\n.\n"}, None,
+        "val.txt, line 1: names no picture.",
+    ),
     "a suffix in capitals": (
         "yolo", {"classes.txt": "car", "a.TXT": LINE}, None,
         "a.TXT: is not read: label files end with .txt, in small letters.",
@@ -398,6 +403,13 @@ REFUSED: dict[str, tuple[str, Any, Known | None, str]] = {
         "fiftyone", fiftyone(bounding_box=[10, 10, 20, 20]), None,
         "f, samples[0].ground_truth.detections[0]: its box is no share of the image: are these"
         " pixels?",
+    ),
+    "a kind that is no text": (
+        "fiftyone",
+        json.dumps({"samples": [{"filepath": "a.jpg", "ground_truth": {"_cls": ["Detections"]}}]}),
+        None,
+        "f, samples[0].ground_truth: ['Detections'] is not read: only Detections, Polylines and"
+        " Classifications are.",
     ),
     "two splits of a sample": (
         "fiftyone", fiftyone(tags=["train", "val"]), None,

@@ -235,7 +235,7 @@ class _Sample:
         if kind == "Classification":
             labels, inside = [value], ""
             of_kind: type = Classification
-        elif kind in LABELS:
+        elif isinstance(kind, str) and kind in LABELS:
             inside, of_kind = LABELS[kind]
             labels = value.get(inside) or []
         else:

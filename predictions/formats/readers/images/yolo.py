@@ -185,9 +185,11 @@ class Files:
         if place.endswith(".txt"):
             if place in self.known:
                 root = place.rpartition("/")[0]
-                for line in self.source.text(place).splitlines():
-                    if line.strip():
+                for n, line in enumerate(self.source.text(place).splitlines(), 1):
+                    if PurePosixPath(line.strip()).suffix:
                         yield self._listed_name(line.strip(), root)
+                    elif line.strip():
+                        self.errors.add(f"{place}, line {n}", "names no picture.")
             return
         prefix, labels = f"{place}/", f"{_labels_folder(place)}/"
         pictures = [
