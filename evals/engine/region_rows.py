@@ -93,4 +93,5 @@ def is_at(place: Place, box: NamedBox) -> bool:
 def identity_of(region: Region, at: int) -> Any:
     """How a person finds the region: by its id, or its place in the result."""
     identity = region.get("id")
-    return identity if isinstance(identity, str | int) and identity != "" else at
+    is_one = isinstance(identity, str | int) and not isinstance(identity, bool)
+    return identity if is_one and identity != "" else at
