@@ -72,6 +72,12 @@ def _first_size(image: StoredImage, regions: Regions) -> Size | None:
     return None
 
 
+def has_odd_size(region: Region) -> bool:
+    """Whether a region tells a size of its image that cannot be read."""
+    told = [region.get(f"original_{side}") for side in ("width", "height")]
+    return any(one not in (None, "") for one in told) and own_size(region) is None
+
+
 def compared_shapes(image: StoredImage, shapes: frozenset[str]) -> tuple[int, int]:
     """How many regions of an image have one of these shapes, and how many of them are no box."""
     found = [
