@@ -43,6 +43,8 @@ class Notes:
     numbers_as_dates: int = 0
     #: True objects whose crowd or area is told in a form that is not read.
     unread_meta: int = 0
+    #: Shapes that tell a size of their image in a form that is not read.
+    unread_sizes: int = 0
     #: Spans whose own text is not what stands at their place, or whose place is beyond the text.
     other_text: int = 0
 

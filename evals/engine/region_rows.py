@@ -72,6 +72,12 @@ def _first_size(image: StoredImage, regions: Regions) -> Size | None:
     return None
 
 
+def has_odd_size(region: Region) -> bool:
+    """Whether a region tells a size of its image that cannot be read."""
+    told = [region.get(f"original_{side}") for side in ("width", "height")]
+    return any(one not in (None, "") for one in told) and own_size(region) is None
+
+
 def compared_shapes(image: StoredImage, shapes: frozenset[str]) -> tuple[int, int]:
     """How many regions of an image have one of these shapes, and how many of them are no box."""
     found = [
@@ -93,4 +99,5 @@ def is_at(place: Place, box: NamedBox) -> bool:
 def identity_of(region: Region, at: int) -> Any:
     """How a person finds the region: by its id, or its place in the result."""
     identity = region.get("id")
-    return identity if isinstance(identity, str | int) and identity != "" else at
+    is_one = isinstance(identity, str | int) and not isinstance(identity, bool)
+    return identity if is_one and identity != "" else at

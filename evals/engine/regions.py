@@ -26,6 +26,7 @@ from evals.engine.region_rows import (
     UNSIZED_RASTER_PX,
     box_row,
     compared_shapes,
+    has_odd_size,
     identity_of,
     image_size,
     is_at,
@@ -347,8 +348,7 @@ class _Reader:
         was_meant = shape is not None
         if reason is Reason.OTHER_CONTROL:
             # Of another kind than is compared; another control's is simply not there.
-            was_meant = shape is not None and shape not in self.reading.shapes
-            was_meant = was_meant and not self.reading.is_strict
+            was_meant &= shape not in self.reading.shapes and not self.reading.is_strict
         if reason is Reason.OTHER_CLASS:
             was_meant = False
         self.notes.ignore(
@@ -378,14 +378,14 @@ class _Reader:
             raise PassedOver(Reason.OTHER_CONTROL)
         others = partners.of(region)
         labels = region_labels(region, others, self.reading.unlabelled)
-        label = labels[0]
         shape = region_shape(region, size, allowance=self.allowance)
         # A truth is no more or less sure: what a model left in it does not matter.
         score = default if is_truth else region_score(region, others, default)
-        place = self.reading.class_of(label, self.index, self.unknown)
+        place = self.reading.class_of(labels[0], self.index, self.unknown)
         if place is None:
             return None
         self.notes.more_labels += len(labels) > 1
+        self.notes.unread_sizes += has_odd_size(region)
         own = own_size(region) or size
         return (number, place, score, 0, 0, 0, 0, *own), shape
 

@@ -15,7 +15,7 @@ import ijson
 from evals.documents.names import SPLITS
 from evals.imports.errors import UnreadableFile as UnreadableFile
 from evals.imports.escapes import refuse_half_characters
-from predictions_api.http.storable import is_number, number_within, whole_within
+from predictions_api.http.storable import is_number, number_within, whole_told, whole_within
 
 IMAGES = "reports.item.image_results"
 #: The parser makes the path of every value of a block before the first of them is seen.
@@ -184,7 +184,10 @@ def _reports(document: dict[str, Any], n_images: list[int]) -> list[Report]:
         if confidence in {one.confidence for one in read}:
             raise UnreadableFile(f"{path}.confidence", f"{confidence} is there twice")
         total = report.get("totalImages")
-        read.append(Report(confidence, n_images[place], total if _is_whole(total) else None))
+        n_told = None if total is None else whole_told(total, MAX_INT)
+        if total is not None and n_told is None:
+            raise UnreadableFile(f"{path}.totalImages", "must be a whole number")
+        read.append(Report(confidence, n_images[place], n_told))
     return read
 
 

@@ -136,6 +136,10 @@ def _take(
             if getattr(first, name) != getattr(read, name):
                 conflicts.add(f"{path}.{name}", "is another one in an earlier report")
                 gathered.flagged.add(position)
+    clusters = {gathered.facts[position].cluster, read.cluster} - {None}
+    if len(clusters) > 1:
+        conflicts.add(f"{path}.cluster.id", "is another one in an earlier report")
+        gathered.flagged.add(position)
     if read.is_flagged:
         gathered.flagged.add(position)
     gathered.n_cells += len(read.cells)
@@ -213,7 +217,9 @@ def _chosen(events: Events, chosen: Any) -> Events:
 
 def check_matrices(outlined: Outline, counted: CountedFile, conflicts: Disagreements) -> None:
     """`confusionMatrices`, bodies of that route the file may bring, against its images."""
-    given = outlined.keys.get("confusionMatrices") or []
+    given = outlined.keys.get("confusionMatrices", [])
+    if given is None:
+        return
     if not isinstance(given, list):
         raise InvalidImport("confusionMatrices: must be a list of bodies of that route")
     for place, body in enumerate(given):

@@ -3,6 +3,7 @@
 Nothing is written here; `save` does that.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cache
@@ -19,7 +20,7 @@ from evals.documents.schema import schema_of
 from evals.engine.events import total_counts
 from evals.engine.metrics import scores_of
 from evals.imports.file import Disagreements, Outline, UnreadableFile
-from evals.imports.images import CountedFile
+from evals.imports.images import CountedFile, Gathered
 from evals.models import ModelEval, Split
 from evals.panels.counted import HEADLINE_SPLITS, Imported
 from evals.panels.table import PANELS
@@ -68,10 +69,32 @@ def given_panels(outlined: Outline) -> Iterator[NewPanel]:
 
 
 def check_shares(outlined: Outline, conflicts: Disagreements) -> None:
-    """The numbers of `mapResults` and `confidenceSweep` that are from 0 to 1 by what they are."""
+    """The numbers of `mapResults`, `confidenceSweep` and the clusters that are from 0 to 1 by what
+    they are.
+    """
     for key in ("mapResults", "confidenceSweep"):
         for path, share in _shares(outlined.keys.get(key), key):
             conflicts.add(path, f"is {share!r:.50}; it must be from 0 to 1")
+    for place, cluster in enumerate(_clusters(outlined)):
+        for name, value in (cluster.get("metrics") or {}).items():
+            if is_number(value) and not 0 <= value <= 1:
+                path = f"clustering.clusters[{place}].metrics.{name}"
+                conflicts.add(path, f"is {value!r:.50}; it must be from 0 to 1")
+
+
+def check_clusters(outlined: Outline, gathered: Gathered, conflicts: Disagreements) -> None:
+    """How many images each cluster has, against those that say they are of it, where any do."""
+    found = Counter(image.cluster for image in gathered.facts if image.cluster is not None)
+    for place, cluster in enumerate(_clusters(outlined)):
+        told, n_images = cluster.get("numImages"), found[cluster["id"]]
+        if told is not None and (told < 0 or (found and told != n_images)):
+            path = f"clustering.clusters[{place}].numImages"
+            conflicts.add(path, f"is {told!r:.50}, {n_images} images are of it")
+
+
+def _clusters(outlined: Outline) -> list[dict[str, Any]]:
+    """The clusters of the file, once its panels are known to be such."""
+    return list((outlined.keys.get("clustering") or {}).get("clusters") or [])
 
 
 def _shares(value: Any, path: str) -> Iterator[tuple[str, float]]:

@@ -66,6 +66,10 @@ MESSAGES = {
         "{regions} stretches tell their time in numbers where others of the same recording tell "
         "dates: the numbers are read as milliseconds since 1970, as Label Studio reads them."
     ),
+    "unread_size": (
+        "{regions} regions have an original_width or original_height that is no number of pixels, "
+        "or one without the other: the size of their image is taken from elsewhere."
+    ),
     "unread_meta": (
         "{regions} true regions have a meta.iscrowd that is neither 0 nor 1, or a meta.area that "
         "is no number from 0 on: that is not read."
@@ -92,6 +96,7 @@ COUNTED = {
     "outside_image": "outside",
     "numbers_beside_dates": "numbersAsDates",
     "text_differs": "otherText",
+    "unread_size": "unreadSizes",
     "unread_meta": "unreadMeta",
 }
 
@@ -121,6 +126,7 @@ def chunk_notes(notes: Notes, rows: Sequence[PlannedRow]) -> dict[str, Any]:
         "reachPct": notes.reach_pct,
         "numbersAsDates": notes.numbers_as_dates,
         "otherText": notes.other_text,
+        "unreadSizes": notes.unread_sizes,
         "unreadMeta": notes.unread_meta,
         "misreadTasks": notes.misread_tasks,
         "mapped": sorted(notes.mapped),

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from evals.db.definition import kind_of
+from evals.db.label_config import known_labels
 from evals.engine.events import join_events, make_events
 from evals.engine.metrics import matrix_of
 from evals.engine.reading import reading_of
@@ -20,15 +21,16 @@ MOST_NAMED = 10
 
 def unshared_classes(evaluation: ModelEval, counted: Counted) -> Iterator[dict[str, Any]]:
     """A warning where both sides have classes and share none, or where predictions write a class
-    otherwise than the ground truth does, stored or shown: with the pairs that are equal but for
-    case, spaces and the form of their letters, beside what the request renamed, as a `labelMap` to
-    ask with. Nothing for other evaluations.
+    otherwise than the ground truth does, or the ground truth otherwise than the labelling config,
+    stored or shown: with the pairs that are equal but for case, spaces and the form of their
+    letters, beside what the request renamed, as a `labelMap` to ask with. Nothing for others.
     """
     if not kind_of(evaluation).has_labels:
         return
     true, predicted = _classes_of_sides(evaluation.classes, counted)
     if not true or not predicted:
         return
+    strays = _strays(evaluation, true, predicted)
     right, aliases = set(true), reading_of(evaluation.reading).aliases
     known = {_plain(shown): name for shown, name in aliases.items() if name in right}
     known |= {_plain(name): name for name in true}
@@ -37,10 +39,13 @@ def unshared_classes(evaluation: ModelEval, counted: Counted) -> Iterator[dict[s
         for name in predicted
         if name not in right and _plain(name) in known
     }
+    onward = {name: strays.get(called, called) for name, called in pairs.items()}
+    pairs = strays | {name: called for name, called in onward.items() if name != called}
     label_map = _beside(evaluation.options.get("labelMap", {}), pairs, aliases) if pairs else {}
     if not right.isdisjoint(predicted):
         if pairs:
-            yield {"reason": SIMILAR, "labelMap": label_map, "message": _similar(pairs)}
+            message = _written_twice(pairs) if strays else _similar(pairs)
+            yield {"reason": SIMILAR, "labelMap": label_map, "message": message}
         return
     advice = (
         f" Some are equal {BUT}: ask again with the labelMap of this warning."
@@ -59,6 +64,27 @@ def unshared_classes(evaluation: ModelEval, counted: Counted) -> Iterator[dict[s
 
 #: How names differ that are taken for the same.
 BUT = "but for case, spaces or the form of their letters"
+
+
+def _strays(evaluation: ModelEval, true: list[str], predicted: list[str]) -> dict[str, str]:
+    """Classes of the ground truth that the labelling config does not have, by the one that it has
+    and that they may mean. Those that the config itself tells apart are none, as letters are, and
+    those that both sides tell apart.
+    """
+    if evaluation.project is None:
+        return {}
+    reading = reading_of(evaluation.reading)
+    labels = known_labels(evaluation.project, kind_of(evaluation), reading)
+    configured = {reading.called(label) for label in labels} - {None}
+    known = {_plain(called): called for called in sorted(filter(None, configured))}
+    both = set(true) & set(predicted)
+    return {
+        name: called
+        for name in true
+        if name not in configured
+        and (called := known.get(_plain(name)))
+        and not {name, called} <= both
+    }
 
 
 def _classes_of_sides(classes: list[str], counted: Counted) -> tuple[list[str], list[str]]:
@@ -101,6 +127,14 @@ def _similar(pairs: dict[str, str]) -> str:
     return (
         f"Predictions have classes that the ground truth has {BUT}: {_named(written)}. They count "
         "as other classes; ask again with the labelMap of this warning to count them as these."
+    )
+
+
+def _written_twice(pairs: dict[str, str]) -> str:
+    written = [f"{name!r} for {called!r}" for name, called in pairs.items()]
+    return (
+        f"Some classes are written in more than one way, equal {BUT}: {_named(written)}. They "
+        "count as other classes; ask again with the labelMap of this warning to count them as one."
     )
 
 

@@ -269,6 +269,16 @@ DISAGREEMENTS = [
         [{"split": "test", "confidenceThreshold": 0.2, "matrix": [[2, 0, 0], [0] * 3, [6, 0, 0]]}],
         "confusionMatrices[0].matrix",
     ),
+    (
+        ["clustering"],
+        {"clusters": [{"id": 0, "metrics": {"f1Mean": 1.5}}]},
+        "clustering.clusters[0].metrics.f1Mean: is 1.5",
+    ),
+    (
+        ["clustering"],
+        {"clusters": [{"id": 0, "numImages": -1}]},
+        "clustering.clusters[0].numImages: is -1, 0 images are of it",
+    ),
     (["mapResults", "splits", "test", "map50"], 1.7, "mapResults.splits.test.map50: is 1.7"),
     (
         ["confidenceSweep", "splits", "test", "perClass", "Car", "optimalMetrics", "recall"],
@@ -333,6 +343,9 @@ def test_a_matrix_that_agrees(send: Send) -> None:
         (["reports", 0, "image_results"], [1], "image_results[0]"),
         (["reports", 0, "confidence"], 20.5, "reports[0].confidence"),
         (["reports", 0, "confidence"], True, "reports[0].confidence"),
+        (["reports", 0, "totalImages"], "many", "reports[0].totalImages"),
+        (["reports", 0, "totalImages"], 2.5, "reports[0].totalImages"),
+        (["confusionMatrices"], {}, "confusionMatrices"),
         (["reports", 1, "confidence"], 20, "reports[1].confidence"),
         (["mapResults"], [], "mapResults"),
         (["confidenceSweep"], {"splits": []}, "confidenceSweep"),
@@ -530,3 +543,13 @@ def test_a_class_that_the_sweep_leaves_out(ada: Caller, send: Send) -> None:
         ["Person", None, None, None, None],
         ["Dog", 0.0, 0.0, 0.0, 0.5],
     ]
+
+
+def test_clusters_against_the_images_that_are_of_them(send: Send) -> None:
+    document = changed(["clustering"], {"clusters": [{"id": 1, "numImages": 3}]})
+    assert send(document).status_code == 201
+    document["clustering"]["clusters"][0]["numImages"] = 7
+    document["reports"][1]["image_results"][0]["cluster"] = {"id": 2}
+    message = send(document).json()["message"]
+    assert "clustering.clusters[0].numImages: is 7, 3 images are of it" in message
+    assert "reports[1].image_results[0].cluster.id: is another one" in message

@@ -256,3 +256,42 @@ def test_the_command_takes_a_file(
     file.write_text("{")
     with pytest.raises(CommandError, match="map-labels"):
         call_command("evaluate", "--map-labels", str(file), **asked)
+
+
+@pytest.mark.parametrize("said", [["Car"], ["Person", "Car"], ["car", "Person"]])
+def test_a_class_that_the_ground_truth_writes_in_two_ways_is_told(
+    ada: Caller, project: Project, said: list[str]
+) -> None:
+    """The one way was missed, whatever was predicted, without a word."""
+    truth = [box(name, 10 + 30 * n, 10, 20, 20) for n, name in enumerate(["car", "Car", "Person"])]
+    regions = [box(name, 10 + 30 * n, 10, 20, 20, 0.9) for n, name in enumerate(said)]
+    load(ada, project, [task("a", truth=truth, said={"v1": regions})])
+    (warning,) = computed(ada, project).warnings
+    assert (warning["reason"], warning["labelMap"]) == ("similar_classes", {"car": "Car"})
+    assert "more than one way" in warning["message"]
+    header, _ = shown(ada, computed(ada, project, labelMap=warning["labelMap"]))
+    assert (header["warnings"], header["classes"]) == ([], ["Car", "Person"])
+
+
+def test_classes_that_the_config_tells_apart_are_two(
+    ada: Caller, make_project: MakeProject
+) -> None:
+    letters = IMAGE_CONFIG.replace('value="Person"', 'value="car"')
+    made = make_project(ada, letters, title="Letters")
+    truth = [box(name, 10 + 30 * n, 10, 20, 20) for n, name in enumerate(["car", "Car"])]
+    load(ada, made, [task("a", truth=truth, said={"v1": [{**one, "score": 1} for one in truth]})])
+    assert computed(ada, made).warnings == []
+
+
+@pytest.mark.parametrize("identity", [True, False])
+def test_a_region_that_is_passed_over_may_have_any_id(
+    ada: Caller, project: Project, identity: bool
+) -> None:
+    """The evaluation was answered 500."""
+    odd = {**box("Car", 10, 10, 20, 20), "id": identity}
+    odd["value"] = {**odd["value"], "rectanglelabels": []}
+    load(ada, project, [task("a", truth=[odd, *TRUTH], said={"v1": TRUTH})])
+    header, _ = shown(ada, computed(ada, project))
+    assert [(one["reason"], one["example"]["region"]) for one in header["ignored"]] == [
+        ("no_label", 0)
+    ]

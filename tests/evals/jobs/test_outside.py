@@ -78,6 +78,33 @@ def test_what_is_not_read_of_an_object_is_told(
     assert told == [("unread_meta", n)] * bool(n)
 
 
+@pytest.mark.parametrize("shaped", [dict, turned, outline])
+@pytest.mark.parametrize(
+    ("size", "n"),
+    [
+        ((100, 100), 0),
+        (("100", 100.0), 0),
+        ((None, None), 0),
+        (("", None), 0),
+        ((640, None), 1),
+        ((0, 480), 1),
+        (("640 px", 480), 1),
+        (([640], [480]), 1),
+    ],
+)
+def test_a_size_that_is_not_read_is_told(
+    ada: Caller, project: Project, shaped: Any, size: tuple[Any, Any], n: int
+) -> None:
+    """That of the prediction was taken, without a word."""
+    car = box("Car", 10, 10, 20, 20)
+    odd = {**car, "original_width": size[0], "original_height": size[1]}
+    load(ada, project, [task("one", truth=[shaped(odd)], said={"v1": [shaped(car)]})])
+    found = computed(ada, project)
+    assert found.status == "done", found.failure_reason
+    told = [(one["reason"], one["regions"]) for one in found.warnings]
+    assert told == [("unread_size", n)] * bool(n)
+
+
 @pytest.mark.parametrize(
     ("meta", "n"),
     [
