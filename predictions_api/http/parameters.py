@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django.db.models import F, Model, QuerySet
 from django.http import QueryDict
@@ -20,7 +20,7 @@ from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
 
-from predictions_api.http.fields import MAX_BIGINT, FiniteField
+from predictions_api.http.fields import MAX_BIGINT, FiniteField, refuse_unread
 
 M = TypeVar("M", bound=Model)
 INVALID_CHOICE = "Select a valid choice. That choice is not one of the available choices."
@@ -44,12 +44,17 @@ def moment_of(text: str) -> datetime | None:
 class Parameters(serializers.Serializer[Any]):
     """What an operation reads of a query string; names it does not declare are passed over."""
 
+    #: Whether such a name is refused instead: the answer would be about something else.
+    is_closed: ClassVar[bool] = False
+
     @classmethod
     def read(cls, query: Mapping[str, str]) -> dict[str, Any]:
         """The values by name, defaults for those not given. ValidationError names what cannot be
         read and what is missing.
         """
         fields, defaults, required = _declared(cls)
+        if cls.is_closed:
+            refuse_unread(query, fields)
         values = dict(defaults)
         errors: dict[str, Any] = {}
         for name in query:
