@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from predictions.formats.content import Content, Kind
@@ -26,6 +27,8 @@ SEVERAL = (
     " file does not say which of them its regions are of: give Label Studio's own tasks"
     " (labelstudio)."
 )
+#: Attribute of a label: the numbers that it has in files, where its `category` is another.
+OTHER_NUMBERS = "other_categories"
 OBJECTS = {"image": "Image", "text": "Text"}
 
 
@@ -210,16 +213,36 @@ def _missing(control: Control, wanted: Iterable[str]) -> list[str]:
 
 def with_labels(label_config: str, lacking: Mapping[str, Sequence[str]]) -> str:
     """The config with labels added to its controls, by their name, behind those that are there."""
-    from xml.etree.ElementTree import SubElement, TreeBuilder, tostring
+    from xml.etree.ElementTree import SubElement, tostring
 
-    from defusedxml.ElementTree import DefusedXMLParser
-
-    parser = DefusedXMLParser(target=TreeBuilder(insert_comments=True))
-    parser.feed(label_config)
-    root = parser.close()
+    root = _tree(label_config)
     for element in root.iter():
         if element.get("toName") and element.get("name") in lacking:
             entry = "Choice" if element.tag == "Choices" else "Label"
             for name in lacking[element.get("name")]:
                 SubElement(element, entry, value=name)
     return str(tostring(root, encoding="unicode"))
+
+
+def with_other_numbers(label_config: str, others: Mapping[str, int]) -> str:
+    """The config with a number more at the labels of these names (OTHER_NUMBERS)."""
+    from xml.etree.ElementTree import tostring
+
+    root = _tree(label_config)
+    for element in root.iter("Label"):
+        number = others.get(element.get("alias") or element.get("value"))
+        if number is not None:
+            told = {*element.get(OTHER_NUMBERS, "").split(), str(number)}
+            element.set(OTHER_NUMBERS, " ".join(sorted(told)))
+    return str(tostring(root, encoding="unicode"))
+
+
+def _tree(label_config: str) -> Any:
+    """The root of a config, with its comments."""
+    from xml.etree.ElementTree import TreeBuilder
+
+    from defusedxml.ElementTree import DefusedXMLParser
+
+    parser = DefusedXMLParser(target=TreeBuilder(insert_comments=True))
+    parser.feed(label_config)
+    return parser.close()

@@ -12,10 +12,12 @@ from typing import Any
 from predictions.regions.config import PATH_SEPARATOR
 from predictions.regions.controls import LABEL_KEYS
 from predictions.regions.errors import DocumentedError
-from predictions_api.http.storable import is_number
+from predictions_api.http.storable import finite_number, is_number
 
 #: Beyond it sums of scores are no numbers any more.
 LARGEST_SCORE = 1e300
+#: How `meta.iscrowd` says yes as text.
+YES = frozenset({"1", "1.0", "true", "yes"})
 #: Of a text, for stretches of it.
 LAST_CHARACTER = 2**40
 
@@ -100,12 +102,24 @@ def meta_of(region: Region, partners: Sequence[Region] = ()) -> dict[str, Any]:
 
 
 def read_crowd(told: Any) -> bool:
-    """Whether `meta.iscrowd` says that a region is a crowd of objects: 1 or true."""
+    """Whether `meta.iscrowd` says that a region is a crowd of objects: 1 or true, also as text.
+
+    >>> read_crowd(1), read_crowd("1"), read_crowd("True"), read_crowd("0"), read_crowd(2)
+    (True, True, True, False, False)
+    """
+    if isinstance(told, str):
+        return told.strip().lower() in YES
     return isinstance(told, int | float) and told == 1
 
 
 def read_area(told: Any) -> float | None:
-    """`meta.area`, the object's area in pixels, from 0 on; None for what is none."""
+    """`meta.area`, the object's area in pixels, from 0 on, also as text; None for what is none.
+
+    >>> read_area(9), read_area("9.5"), read_area("wide"), read_area(-1)
+    (9.0, 9.5, None, None)
+    """
+    if isinstance(told, str):
+        told = finite_number(told)
     return float(told) if is_number(told) and 0 <= told < math.inf else None
 
 

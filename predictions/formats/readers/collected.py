@@ -33,6 +33,10 @@ KINDS: dict[type, Kind] = {
     Span: Kind.SPAN,
     type(None): Kind.CHOICE,
 }
+SPLIT_UNREAD = (
+    "What the file calls split is not read: its tasks are in the split that --split (`split`)"
+    " names, or in test."
+)
 NO_SCORES = "No score is in the file: every prediction counts as a sure one."
 
 

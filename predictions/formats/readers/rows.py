@@ -92,8 +92,26 @@ def number_of(text: object) -> float | None:
     """The finite number that a text, or a number, is; None for anything else."""
     if isinstance(text, bool) or not isinstance(text, str | int | float):
         return None
+    # Python takes `1_0` for 10.
+    if isinstance(text, str) and "_" in text:
+        return None
     try:
         number = float(text)
     except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
+
+
+#: What tools write for yes and for no: numbers, words, and pandas' 1.0 for 1.
+YES, NO = frozenset({"1", "1.0", "true", "yes"}), frozenset({"", "0", "0.0", "false", "no"})
+NO_FLAG = "{text!r:.100} is neither 0 nor 1."
+
+
+def flag_of(text: str | None) -> bool | None:
+    """What a text says, in any case: yes or, as one that is not there, no; None for anything else.
+
+    >>> flag_of(" True "), flag_of("1.0"), flag_of(None), flag_of("2")
+    (True, True, False, None)
+    """
+    told = (text or "").strip().lower()
+    return True if told in YES else False if told in NO else None

@@ -12,7 +12,7 @@ from predictions.formats.label_config import keypoint_names
 from predictions.formats.names import TEXT, Called, Names, Way, text_of, told_by
 from predictions.formats.sources import Source
 from predictions.formats.table import Format
-from predictions.imports.datasets import pictures
+from predictions.imports.datasets import numbers, pictures
 from predictions.imports.tasks import MOST_TASKS
 from predictions.models import Project
 from predictions.regions.config import Config, read_config
@@ -159,7 +159,7 @@ def _known(truth: Content | None, project: Project | None) -> Known:
     config = read_config(project.label_config)
     classes, points = _labels_of(config)
     return Known(
-        class_ids=_numbers(project, classes),
+        class_ids=numbers.of_labels(project, classes),
         classes=classes,
         keypoints=dict.fromkeys(classes, points) if points else {},
     )
@@ -178,17 +178,6 @@ def _labels_of(config: Config) -> tuple[list[str], list[str]]:
             into = points if control.tag.place == "keypoint" else classes
             into |= dict.fromkeys(stored for stored, _ in control.labels)
     return list(classes), list(points)
-
-
-def _numbers(project: Project, classes: Sequence[str]) -> dict[int, str]:
-    """The numbers that labels have in the config (`category`); {} unless all have one."""
-    found: dict[int, str] = {}
-    for control in project.parsed_label_config.values():
-        for name, attributes in (control.get("labels_attrs") or {}).items():
-            number = str(attributes.get("category") or "")
-            if name in classes and number.isascii() and number.isdecimal():
-                found.setdefault(int(number), name)
-    return found if set(found.values()) == set(classes) else {}
 
 
 def _mapped(predicted: Content, label_map: Mapping[str, str | None]) -> Content:

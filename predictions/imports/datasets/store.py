@@ -37,7 +37,7 @@ from predictions.formats.errors import BadFile, Errors
 from predictions.formats.label_regions import NO_REGIONS, Drawing
 from predictions.formats.masks import Work
 from predictions.formats.splits import UNKNOWN_SPLIT, split_named
-from predictions.imports.datasets import corners, options, pictures, reading, targets
+from predictions.imports.datasets import corners, numbers, options, pictures, reading, targets
 from predictions.imports.datasets.kept import Kept
 from predictions.imports.datasets.reading import DEFAULT_SPLIT, Files, Planned, Read
 from predictions.imports.datasets.sizes import Sizes
@@ -169,6 +169,8 @@ class Writer:
         self.errors.raise_if_any()
         if lacking:
             self._add_labels(lacking)
+        if not self.is_new and self.found.truth is not None:
+            self.found.truth.warnings += numbers.note_others(self.project, self.found.truth)
         self.drawing = Drawing(tools, self.errors)
         planned = list(
             reading.plan(

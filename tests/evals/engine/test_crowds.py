@@ -18,7 +18,9 @@ CROWD: Json = {"meta": {"iscrowd": 1}}
 
 
 @pytest.mark.parametrize("as_text", [True, False])
-@pytest.mark.parametrize("crowd", [CROWD, {"meta": {"iscrowd": True, "text": ["many"]}}])
+@pytest.mark.parametrize("crowd", [
+    CROWD, {"meta": {"iscrowd": True, "text": ["many"]}}, {"meta": {"iscrowd": "1"}},
+])  # fmt: skip
 def test_the_worked_example(crowd: Json, as_text: bool) -> None:
     truth = [box([0, 0, 10, 10]), box([20, 0, 20, 20], **crowd)]
     said = [
@@ -69,7 +71,9 @@ def test_a_crowd_in_two_entries(entry: str, told: Json) -> None:
     [
         ({"iscrowd": 0}, 1),
         ({"iscrowd": False}, 1),
-        ({"iscrowd": "1"}, 1),
+        ({"iscrowd": "1"}, 0),
+        ({"iscrowd": "True"}, 0),
+        ({"iscrowd": "0"}, 1),
         ({"iscrowd": None}, 1),
         (None, 1),
         ([], 1),
@@ -99,13 +103,14 @@ def test_a_detection_within_a_crowd_that_matches_an_object_counts() -> None:
 
 
 def test_the_area_that_the_data_tells_decides_the_size() -> None:
-    truth = [box([0, 0, 40, 40], meta={"area": 900})]
-    unusable: list[Any] = [-1, None, "900", []]
+    truths = [[box([0, 0, 40, 40], meta={"area": area})] for area in (900, "900")]
+    unusable: list[Any] = [-1, None, "wide", "-1", []]
     odd = [box([0, 0, 40, 40], meta={"area": area}) for area in unusable]
     said = [box([0, 0, 40, 40], score=0.9)]
-    _, told = counted([stored(truth, said)], job())
-    sizes = told.table.overall.by_size
-    assert (round(sizes["small"].map50, 9), sizes["medium"]) == (1, None)
+    for truth in truths:
+        _, told = counted([stored(truth, said)], job())
+        sizes = told.table.overall.by_size
+        assert (round(sizes["small"].map50, 9), sizes["medium"]) == (1, None)
     for one in odd:
         _, untold = counted([stored([one], said)], job())
         sizes = untold.table.overall.by_size

@@ -29,7 +29,7 @@ from predictions.formats.content import (
 )
 from predictions.formats.errors import Errors
 from predictions.formats.readers.columns import NO_AREA, Columns
-from predictions.formats.readers.images import coco_entries
+from predictions.formats.readers.images import coco_document, coco_entries
 from predictions.formats.readers.images.coco_document import (
     Category,
     Image,
@@ -51,22 +51,13 @@ from predictions.formats.sources import Bytes, Source
 
 #: Of one file.
 MOST_IMAGES = 250_000
-SKELETON = "Label Studio has no place for the skeleton: it is not kept."
-NO_NAMES = (
-    "results name classes by number: give the ground truth's file, too, load into a project whose"
-    " labels have their numbers, or give a whole COCO file with scores."
-)
-NO_TRUTH = (
-    "This is a list of results, which are predictions: give it as --predictions (`predictions`),"
-    " and the whole COCO file with its images and categories as the ground truth."
-)
 
 
 def truth(source: Source, ask: Ask, errors: Errors) -> Content:
     """Annotations of a whole COCO file."""
     content = source.content()
     if is_list(content):
-        raise errors.stop("", NO_TRUTH)
+        raise errors.stop("", coco_document.NO_TRUTH)
     return _whole(source, ask, errors, "", is_result=False)
 
 
@@ -77,7 +68,7 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
         return _whole(source, ask, errors, "predictions.", is_result=True)
     if not known.class_ids:
         decoded(content, list[Raw], "predictions", errors)
-        raise errors.stop("predictions", NO_NAMES)
+        raise errors.stop("predictions", coco_document.NO_NAMES)
     reader = Reader(content, known.class_ids, known.keypoints, ask, errors, "predictions", True)
     if ask.category_offset is None:
         reader.warnings += coco_entries.counted_from_one(reader.numbers_used(), known.class_ids)
@@ -103,6 +94,7 @@ def _whole(source: Source, ask: Ask, errors: Errors, prefix: str, *, is_result: 
         if category.id in class_ids:
             errors.add(f"{prefix}categories[{n}].id", f"{category.id} stands twice.")
         class_ids[category.id] = category.name
+        coco_document.check_points(category, f"{prefix}categories[{n}]", errors)
     names = ((f"{prefix}categories[{n}].name", one.name) for n, one in enumerate(categories))
     check_names(names, errors)
     points = {one.name: one.keypoints for one in categories if one.keypoints}
@@ -124,9 +116,11 @@ def _whole(source: Source, ask: Ask, errors: Errors, prefix: str, *, is_result: 
             place = f"{prefix}annotations[{numbers[0]}].image_id"
             errors.add(place, f"{image_id} is not among the images.")
     found = reader.content(source)
+    if whole.annotations is coco_document.NO_ENTRIES:
+        found.warnings.append(coco_document.NO_ANNOTATIONS)
     found.warnings += coco_entries.same_names(reader.numbers_used(), class_ids)
     if Kind.KEYPOINTS in found.kinds and any(one.skeleton for one in categories):
-        found.warnings.append(SKELETON)
+        found.warnings.append(coco_document.SKELETON)
     if any(image.neg_category_ids is not None for image in reader.images.values()):
         found.warnings.append(coco_entries.LVIS)
     return found
@@ -306,6 +300,7 @@ class Reader:
 
     def content(self, source: Source) -> Content:
         """What there is in the file, once the images are known."""
+        self.warnings += coco_document.unread(source.content(), is_result=self.is_result)
         if self.columns is not None:
             source.let_go()
         if self.is_result and self.most is not None:
@@ -366,7 +361,9 @@ class Reader:
                 self.errors.add(f"{place}{exc.inside}", exc.message)
                 continue
             found.append(
-                coco_entries.region(entry, label, shape, divisor=self.divisor, place=place)
+                coco_entries.region(
+                    entry, label, shape, self.divisor if self.is_result else None, place
+                )
             )
         return found
 

@@ -19,6 +19,27 @@ FIRST_BYTES, START_BYTES = 1 << 12, 1 << 16
 #: Entries that are parsed together; bytes of such as are not kept.
 BLOCK, PIECE_BYTES = 256, 1 << 17
 NO_ENTRIES = Raw(b"[]")
+SKELETON = "Label Studio has no place for the skeleton: it is not kept."
+NO_NAMES = (
+    "results name classes by number: give the ground truth's file, too, load into a project whose"
+    " labels have their numbers, or give a whole COCO file with scores."
+)
+NO_TRUTH = (
+    "This is a list of results, which are predictions: give it as --predictions (`predictions`),"
+    " and the whole COCO file with its images and categories as the ground truth."
+)
+NO_ANNOTATIONS = (
+    "The file has no `annotations`: it says that there is nothing on any of its images."
+)
+UNREAD = "What the entries say of {keys} is not read."
+#: Keys that tools write and COCO has not, but for values that say nothing: someone may count on
+#: them. Of `bbox_mode` 1 is COCO's own.
+UNREAD_KEYS = (
+    "ignore", "is_crowd", "isCrowd", "is_ignore", "difficult", "rotation", "angle", "bbox_mode",
+)  # fmt: skip
+SAYS_NOTHING = rb'\s*:(?!\s*(?:0|0\.0+|false|null|""|\[\])\s*[,}])'
+#: So much of a file is looked through for them.
+MOST_LOOKED_THROUGH = 1 << 24
 #: What a text of UTF-16 begins with.
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 #: Where an entry may end and the next begin.
@@ -255,3 +276,27 @@ def _one_by_one(
             errors.add(f"{place}[{n}]{inside}", message)
         except UnicodeDecodeError as exc:
             errors.add(f"{place}[{n}]", f"is not UTF-8: {exc.reason}.")
+
+
+def check_points(category: Category, place: str, errors: Errors) -> None:
+    """An error where two of its key points have one name."""
+    names = category.keypoints
+    if twice := [name for n, name in enumerate(names) if name in names[:n]]:
+        errors.add(f"{place}.keypoints", f"{twice[0]!r:.100} stands twice.")
+
+
+def unread(content: Bytes, *, is_result: bool) -> list[str]:
+    """A warning of keys that nothing here reads, where they say something."""
+    start = content[:MOST_LOOKED_THROUGH]
+    keys = UNREAD_KEYS if is_result else (*UNREAD_KEYS, "score")
+    found = [key for key in keys if _tells(start, key)]
+    return [UNREAD.format(keys=", ".join(map(repr, found)))] if found else []
+
+
+def _tells(start: bytes, key: str) -> bool:
+    name = f'"{key}"'.encode()
+    # As such, a text is found some times as quickly as a pattern.
+    if name not in start:
+        return False
+    nothing = rb"\s*:(?!\s*1\s*[,}])" if key == "bbox_mode" else SAYS_NOTHING
+    return re.search(re.escape(name) + nothing, start) is not None

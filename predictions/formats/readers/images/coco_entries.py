@@ -61,6 +61,7 @@ class Entry(Struct):
     bbox: Four | None = None
     segmentation: Raw = NONE
     keypoints: list[float] | None = None
+    num_keypoints: int | None = None
     score: float | None = None
     area: float | None = None
     iscrowd: int | bool | None = None
@@ -235,6 +236,8 @@ def pose_of(entry: Entry, names: Sequence[str], *, is_result: bool) -> Pose:
             points[name] = (x, y)
             if v == 1 and not is_result:
                 hidden.add(name)
+    if entry.num_keypoints == 0 and points and not is_result:
+        raise BadEntry(".num_keypoints", f"is 0, and v of {len(points)} points is above 0.")
     return Pose(box_of(entry), points, frozenset(hidden))
 
 
@@ -291,16 +294,19 @@ def region(
     entry: Entry,
     label: str,
     shape: Shape,
-    *,
-    divisor: float,
+    divisor: float | None,
     place: str,
 ) -> Region:
-    """The region, with the score as a share of one and what COCO says besides as its meta."""
+    """The region with what COCO says besides as its meta; of a result with its score as a share of
+    one, of an annotation, whose `divisor` is None, with its area.
+    """
     meta: dict[str, Any] = {}
     if entry.iscrowd:
         meta["iscrowd"] = 1
-    if entry.area is not None and entry.score is None:
-        meta["area"] = entry.area
+    if divisor is None:
+        if entry.area is not None:
+            meta["area"] = entry.area
+        return Region((label,), shape, None, meta or None, place)
     score = None if entry.score is None else entry.score / divisor
     return Region((label,), shape, score, meta or None, place)
 

@@ -29,7 +29,7 @@ from predictions.formats.content import (
 from predictions.formats.errors import Errors
 from predictions.formats.masks import BadMask
 from predictions.formats.readers import collected, xml
-from predictions.formats.readers.rows import number_of
+from predictions.formats.readers.rows import NO_FLAG, flag_of, number_of
 from predictions.formats.readers.xml import BadElement, number
 from predictions.formats.sources import Source
 from predictions.regions.geometry import Allowance
@@ -197,16 +197,27 @@ def _mask(element: Any, size: Size | None, work: Allowance) -> Shape:
     return crops.placed(crops.of_runs(runs, width, height), left, top, size, work)
 
 
+def _flag(element: Any, name: str) -> bool:
+    found = flag_of(element.get(name))
+    if found is None:
+        raise BadElement(f"its {name}: {NO_FLAG.format(text=element.get(name))}")
+    return found
+
+
 def _pose(element: Any, names: dict[str, None]) -> Pose:
     points: dict[str, Point] = {}
     hidden = set()
     for one in element.iterfind("points"):
         name = (one.get("label") or "").strip()
         names[name] = None
-        if one.get("outside") == "1":
+        is_outside, is_hidden = (_flag(one, key) for key in ("outside", "occluded"))
+        if is_outside:
             continue
-        points[name] = _points(one)[0]
-        if one.get("occluded") == "1":
+        places = _points(one)
+        if len(places) != 1:
+            raise BadElement(f"its point {name!r:.100} has {len(places)} places.")
+        points[name] = places[0]
+        if is_hidden:
             hidden.add(name)
     if not points:
         raise BadElement("none of its points is in the image.")

@@ -6,7 +6,6 @@ boxes, `image score xmin ymin xmax ymax`. Difficult objects are crowds here.
 Format: https://captain-whu.github.io/DOTA/dataset.html
 """
 
-import math
 import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -24,6 +23,7 @@ from predictions.formats.content import (
 )
 from predictions.formats.errors import Errors
 from predictions.formats.readers import collected
+from predictions.formats.readers.rows import NO_FLAG, flag_of, number_of
 from predictions.formats.sources import PICTURES, Source
 
 OF_CLASS = re.compile(r"Task[12]_(.+)\.txt")
@@ -112,10 +112,12 @@ def _object(words: Sequence[str], place: str, errors: Errors) -> Region | None:
         errors.add(place, "must be eight numbers, a class and whether it is difficult.")
         return None
     difficult = words[9] if len(words) == 10 else "0"
-    if difficult not in {"0", "1", "2"}:
-        errors.add(place, f"{difficult!r:.100} is neither 0 nor 1.")
+    # Of some of its versions 2 is more difficult yet.
+    is_difficult = difficult == "2" or flag_of(difficult)
+    if is_difficult is None:
+        errors.add(place, NO_FLAG.format(text=difficult))
         return None
-    meta = {"iscrowd": 1} if difficult != "0" else None
+    meta = {"iscrowd": 1} if is_difficult else None
     return Region((words[8],), _corners(numbers), None, meta, place)
 
 
@@ -145,8 +147,5 @@ def _corners(numbers: Sequence[float]) -> Corners:
 
 
 def _numbers(words: Sequence[str]) -> list[float] | None:
-    try:
-        numbers = [float(word) for word in words]
-    except ValueError:
-        return None
-    return numbers if all(map(math.isfinite, numbers)) else None
+    numbers = [number for word in words if (number := number_of(word)) is not None]
+    return numbers if len(numbers) == len(words) else None

@@ -36,8 +36,10 @@ from predictions.formats.sources import Source
 from predictions.formats.splits import split_named
 
 SAMPLES = "samples.json"
-#: Shares of an image beyond which no mask begins.
+#: Shares of an image beyond which nothing lies.
 FARTHEST = 10.0
+PIXELS = "its {what} no share of the image: are these pixels?"
+SPLITS = "is tagged as several splits: {splits}."
 NO_FIELD = (
     "no sample has the field {field!r} with labels; there are {others}. Name it with"
     " --truth-field or --predictions-field (`truth_field`, `predictions_field`)."
@@ -180,12 +182,14 @@ class _Sample:
         size = size_of(side.width, side.height)
         if size is None and inside is not None:
             size = self.source.picture_size(inside)
-        split = next(filter(None, map(split_named, head.tags)), None)
+        splits = list(dict.fromkeys(filter(None, map(split_named, head.tags))))
+        if len(splits) > 1:
+            self.errors.add(f"{self.place}.tags", SPLITS.format(splits=" and ".join(splits)))
         return FileTask(
             image_name=PurePosixPath(path).name,
             picture=inside,
             size=size,
-            split=split,
+            split=splits[0] if splits else None,
             is_relative=True,
             regions=self._regions(sample.get(self.field), size),
             place=self.place,
@@ -250,16 +254,18 @@ class _Sample:
         if isinstance(one, Polyline):
             if len(one.points) != 1 or len(one.points[0]) < 3 or not one.closed:
                 raise BadMask("must be one closed outline of three points or more.")
+            if max(abs(side) for point in one.points[0] for side in point) > FARTHEST:
+                raise BadMask(PIXELS.format(what="outline is"))
             return Polygon(one.points[0])
         x, y, width, height = one.bounding_box
         if width < 0 or height < 0:
             raise BadMask("width and height may not be negative.")
+        if max(abs(x), abs(y), width, height) > FARTHEST:
+            raise BadMask(PIXELS.format(what="box is"))
         if one.mask is None and one.mask_path is None:
             return Box(x, y, width, height)
         if size is None:
             raise BadMask("has a mask, and its sample no metadata with width and height.")
-        if max(abs(x), abs(y), width, height) > FARTHEST:
-            raise BadMask("its box is no share of the image: are these pixels?")
         box_px = x * size[0], y * size[1], width * size[0], height * size[1]
         # As FiftyOne draws it: masks of models are often of one size, such as 28 x 28.
         crop, left, top = crops.stretched(self._crop(one), box_px, size)

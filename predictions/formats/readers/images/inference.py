@@ -30,6 +30,10 @@ from predictions.formats.readers import collected, documents
 from predictions.formats.readers.rows import number_of
 from predictions.formats.sources import PICTURES, Source
 
+ONLY_OUTLINES = (
+    "has a mask, of which only outlines (`points`) are read: ask inference for polygons"
+    " (response_mask_format), or leave the mask out to have the box read."
+)
 IMAGE_NAMES = ("image_name", "file_name", "file", "source")
 
 
@@ -51,6 +55,10 @@ class Found(Struct, rename={"label": "class"}):
     label: str
     points: list[Place] = []
     keypoints: list[dict[str, Any]] = []
+    # Masks in other forms than an outline.
+    rle: Any = None
+    rle_mask: Any = None
+    mask: Any = None
 
 
 class Sides(Struct):
@@ -163,10 +171,15 @@ def _shape(
             if not isinstance(name, str) or x is None or y is None:
                 errors.add(f"{place}.keypoints[{n}]", "must have x, y and class.")
                 return None
+            if name in points:
+                errors.add(f"{place}.keypoints[{n}]", f"is another one of class {name!r:.100}.")
+                return None
             names[name] = None
             points[name] = (x, y)
         return Pose(box, points)
     if not one.points:
+        if one.rle or one.rle_mask or one.mask:
+            errors.add(place, ONLY_OUTLINES)
         return box
     if len(one.points) < 3:
         errors.add(f"{place}.points", "an outline has three points or more.")

@@ -11,6 +11,7 @@ from base64 import b64decode
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
+from typing import Any
 
 from msgspec import Raw, Struct
 
@@ -37,6 +38,8 @@ from predictions.regions.geometry import Allowance
 
 PASSED_OVER = frozenset({"point", "points", "line", "linestrip"})
 PASSED = "{n:,} of the kind {kind} are passed over: there is no place for them."
+FLAGGED = "{n:,} images have flags, which are not read: they are no classes here."
+DIFFICULT = "{n:,} shapes are marked as difficult, which is not read: they count as the others."
 #: How many points each kind has, at least.
 LEAST_POINTS = {"rectangle": 2, "circle": 2, "polygon": 3, "mask": 2, "oriented_rectangle": 4}
 
@@ -49,6 +52,8 @@ class Drawn(Struct):
     shape_type: str | None = "polygon"
     group_id: int | str | None = None
     mask: str | None = None
+    # Of X-AnyLabeling.
+    difficult: Any = None
 
 
 class File(Struct, rename="camel"):
@@ -59,6 +64,7 @@ class File(Struct, rename="camel"):
     image_width: int | None = None
     image_height: int | None = None
     image_data: Raw = Raw()
+    flags: dict[str, Any] | None = None
 
 
 def truth(source: Source, ask: Ask, errors: Errors) -> Content:
@@ -68,17 +74,23 @@ def truth(source: Source, ask: Ask, errors: Errors) -> Content:
         raise errors.stop(source.name, "holds no *.json.")
     passed: Counter[str] = Counter()
     tasks = []
+    unread: Counter[str] = Counter()
     for name in names:
         file = documents.decoded(source.inner(name), File, name, errors)
         if file is not None:
             tasks.append(_task(file, name, passed, errors))
+            unread[FLAGGED] += any((file.flags or {}).values())
+            unread[DIFFICULT] += sum(1 for one in file.shapes if one.difficult)
     collected.tell_apart(tasks, [PurePosixPath(task.place).parent for task in tasks])
     return collected.content(
         tasks,
         errors,
         is_prediction=False,
         kind=Kind.BOX,
-        warnings=[PASSED.format(n=n, kind=kind) for kind, n in sorted(passed.items())],
+        warnings=[
+            *(PASSED.format(n=n, kind=kind) for kind, n in sorted(passed.items())),
+            *(told.format(n=n) for told, n in unread.items() if n),
+        ],
     )
 
 
@@ -138,14 +150,24 @@ def _shape(parts: Sequence[Drawn], size: Size | None, work: Allowance) -> Shape:
     if kind == "oriented_rectangle":
         first, second, third, fourth = one.points[:4]
         return Corners((first, second, third, fourth))
+    if kind == "rectangle":
+        return _rectangle(one.points)
     (x, y), (other_x, other_y) = one.points[:2]
     if kind == "circle":
         radius = math.hypot(other_x - x, other_y - y)
         return Ellipse(x, y, radius, radius)
-    left, top = min(x, other_x), min(y, other_y)
-    if kind == "rectangle":
-        return Box(left, top, abs(other_x - x), abs(other_y - y))
-    return _mask(one, round(left), round(top), size, work)
+    return _mask(one, round(min(x, other_x)), round(min(y, other_y)), size, work)
+
+
+def _rectangle(points: Sequence[tuple[float, float]]) -> Box:
+    """By two opposite corners, or all four. BadMask for points that are neither."""
+    across, down = {x for x, _ in points}, {y for _, y in points}
+    left, top, right, bottom = min(across), min(down), max(across), max(down)
+    if len(points) != 2:
+        corners = {(x, y) for x in (left, right) for y in (top, bottom)}
+        if len(points) != 4 or set(points) != corners:
+            raise BadMask("is a rectangle of neither two opposite corners nor four upright ones.")
+    return Box(left, top, right - left, bottom - top)
 
 
 def _mask(one: Drawn, left: int, top: int, size: Size | None, work: Allowance) -> Shape:

@@ -23,7 +23,7 @@ from predictions.formats.content import (
 )
 from predictions.formats.errors import Errors
 from predictions.formats.readers import xml
-from predictions.formats.readers.rows import number_of
+from predictions.formats.readers.rows import NO_FLAG, flag_of, number_of
 from predictions.formats.scores import Scores
 from predictions.formats.sources import Source
 from predictions.formats.splits import split_named
@@ -165,6 +165,9 @@ def _region(
     if scores is not None:
         score = number_of(element.findtext("score"))
         scores.see(score, place, errors)
-    is_difficult = (element.findtext("difficult") or "").strip() == "1"
+    told = element.findtext("difficult")
+    is_difficult = flag_of(told)
+    if is_difficult is None:
+        errors.add(f"{place}, difficult", NO_FLAG.format(text=told))
     box = Box(left - first, top - first, width, height)
     return Region((label,), box, score, {"iscrowd": 1} if is_difficult else None, place)

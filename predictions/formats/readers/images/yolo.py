@@ -5,6 +5,7 @@ whose label file is empty, or missing, has no objects.
 Formats: https://docs.ultralytics.com/datasets
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ from predictions.formats.classes import check_names
 from predictions.formats.content import Ask, Content, FileTask, Kind, Known, Region
 from predictions.formats.errors import Errors
 from predictions.formats.readers.images import yolo_lines
-from predictions.formats.readers.images.yolo_dataset import Dataset, of_yaml
+from predictions.formats.readers.images.yolo_dataset import SAME_NAME, Dataset, of_yaml
 from predictions.formats.readers.images.yolo_lines import KINDS, Layout, Task
 from predictions.formats.scores import Scores
 from predictions.formats.sources import PICTURES, Source
@@ -26,6 +27,14 @@ NO_NAMES = (
     " ground truth, too."
 )
 SUFFIX_GUESSED = "The images' suffixes are not in the files: .jpg is taken where no picture tells."
+NOTHING_THERE = (
+    "data.yaml names {place!r:.200} ({split}), where there is no image and no label file: none of"
+    " that split is read."
+)
+WHOLE_SCORES = (
+    "All scores are whole numbers: if they are the numbers of tracks, save with save_conf and"
+    " without tracking."
+)
 UNNAMED = (
     "Nothing names the classes of the label files: they are taken in the order of the ground"
     " truth's numbers, or of the labelling config: {some}. If that is another one, put a data.yaml"
@@ -58,11 +67,14 @@ def truth(source: Source, ask: Ask, errors: Errors) -> Content:
     dataset = _dataset(source, errors)
     if dataset is None:
         raise errors.stop(source.name, NO_NAMES)
-    files = Files(source)
+    files = Files(source, errors)
     images = files.listed(dataset) or files.lone_labels()
+    errors.raise_if_any()
     if not images:
         raise errors.stop(source.name, "holds no images and no label files.")
-    warnings = [SUFFIX_GUESSED] if files.guessed else []
+    warnings = [*dataset.warnings, *files.missing]
+    if files.guessed:
+        warnings.append(SUFFIX_GUESSED)
     return _content(source, images, dataset, ask, errors, warnings, has_score=False)
 
 
@@ -73,8 +85,10 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
     dataset = _dataset(source, errors) or _known(known, warnings)
     if dataset is None:
         raise errors.stop(source.name, NO_NAMES)
-    files = Files(source)
+    warnings += dataset.warnings
+    files = Files(source, errors)
     images = files.listed(dataset) or files.lone_labels()
+    errors.raise_if_any()
     if not dataset.points:
         dataset.points = list(next(iter(known.keypoints.values()), ()))
     return _content(source, images, dataset, ask, errors, warnings, has_score=True)
@@ -102,18 +116,25 @@ def _dataset(source: Source, errors: Errors) -> Dataset | None:
     listed = [n for n in names if PurePosixPath(n).name == "classes.txt"]
     if not listed:
         return None
-    lines = source.text(min(listed, key=lambda n: n.count("/"))).splitlines()
-    classes = [line.strip() for line in lines if line.strip()]
-    check_names(((f"{listed[0]}, line {n}", one) for n, one in enumerate(classes, 1)), errors)
-    return Dataset(classes)
+    name = min(listed, key=lambda n: n.count("/"))
+    # A line's number is the class's, so that none between them may be passed over.
+    classes = [line.strip() for line in source.text(name).rstrip().splitlines()]
+    check_names(((f"{name}, line {n}", one) for n, one in enumerate(classes, 1)), errors)
+    same = [SAME_NAME.format(name=one) for one, n in Counter(classes).items() if n > 1]
+    return Dataset(classes, warnings=same[:1])
 
 
 class Files:
     """The files of a folder or an archive: pictures, label files, and which belongs to which."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, errors: Errors) -> None:
         self.source = source
+        self.errors = errors
         self.names = source.names()
+        if odd := [one for one in self.names if one.endswith((".TXT", ".Txt"))]:
+            raise errors.stop(odd[0], "is not read: label files end with .txt, in small letters.")
+        #: What to say of places that `data.yaml` names and that hold nothing.
+        self.missing: list[str] = []
         self.known = set(self.names)
         #: All folders that a file lies in, at any depth.
         self.folders = {
@@ -125,9 +146,14 @@ class Files:
     def listed(self, dataset: Dataset) -> list[Labelled]:
         """The images of the folders and lists that `data.yaml` names, each once, in order."""
         found: dict[str, Labelled] = {}
-        for place, split in dataset.places:
-            for name in self._images_of(self._inside(place, dataset.root)):
-                found.setdefault(name, self._labelled(name, split))
+        for ways, split in dataset.places:
+            n_images = 0
+            for way in ways:
+                for name in self._images_of(self._inside(way, dataset.root)):
+                    found.setdefault(name, self._labelled(name, split))
+                    n_images += 1
+            if not n_images:
+                self.missing.append(NOTHING_THERE.format(place=ways[-1], split=split))
         return list(found.values())
 
     def _inside(self, place: str, root: str) -> str:
@@ -187,22 +213,52 @@ class Files:
 
     def lone_labels(self) -> list[Labelled]:
         """The label files of a folder that nothing describes, beside its pictures or alone."""
-        pictures = {
-            PurePosixPath(one).stem: one
-            for one in self.names
-            if PurePosixPath(one).suffix.lower() in PICTURES
-        }
+        labels = [
+            one for one in self.names
+            if one.endswith(".txt") and PurePosixPath(one).name.lower() not in NOT_LABELS
+        ]  # fmt: skip
+        pictures = [one for one in self.names if PurePosixPath(one).suffix.lower() in PICTURES]
+        of_labels = _beside(labels, pictures)
+        taken = set(of_labels.values())
+        of_stem: defaultdict[str, list[str]] = defaultdict(list)
+        for one in pictures:
+            if one not in taken:
+                of_stem[PurePosixPath(one).stem].append(one)
         found = []
-        for name in self.names:
-            path = PurePosixPath(name)
-            if path.suffix == ".txt" and path.name.lower() not in NOT_LABELS:
-                picture = pictures.pop(path.stem, None)
-                image = picture or f"{_stem(name)}.jpg"
-                if picture is None:
-                    self.guessed.add(image)
-                found.append(Labelled(image, None, name, picture, picture is None))
-        found += [Labelled(one, None, None, one) for one in pictures.values()]
+        for name in labels:
+            picture = of_labels.get(name)
+            others = of_stem[PurePosixPath(name).stem] if picture is None else []
+            if others:
+                told = " or ".join(map(repr, others[:2]))
+                self.errors.add(name, f"may be of {told}: put it where its picture is.")
+            image = picture or f"{_stem(name)}.jpg"
+            if picture is None:
+                self.guessed.add(image)
+            found.append(Labelled(image, None, name, picture, picture is None))
+        found += [Labelled(one, None, None, one) for one in pictures if one not in taken]
         return sorted(found, key=lambda one: one.name)
+
+
+def _beside(labels: Iterable[str], pictures: Iterable[str]) -> dict[str, str]:
+    """The picture of each label file: the one in its place or, where neither has another of that
+    stem in another folder, the one of its stem.
+    """
+    by_place: dict[str, str] = {}
+    by_stem: defaultdict[str, list[str]] = defaultdict(list)
+    for picture in pictures:
+        by_place.setdefault(_stem(picture), picture)
+        by_place.setdefault(_stem(_labels_folder(picture)), picture)
+        by_stem[PurePosixPath(picture).stem].append(picture)
+    names = Counter(PurePosixPath(one).stem for one in labels)
+    found = {}
+    for name in labels:
+        stem = PurePosixPath(name).stem
+        own = by_place.get(_stem(name))
+        if own is None and names[stem] == 1 and len(by_stem[stem]) == 1:
+            own = by_stem[stem][0]
+        if own is not None:
+            found[name] = own
+    return found
 
 
 def _labels_folder(name: str) -> str:
@@ -233,7 +289,7 @@ def _content(
     task = dataset.task or _guessed(texts.values(), dataset, ask, has_score=has_score)
     divisor = 1.0
     if has_score:
-        divisor = _look_at_scores(texts, errors).divisor(warnings)
+        divisor = _look_at_scores(texts, errors, warnings).divisor(warnings)
     if task == "pose" and has_score:
         _count_point_numbers(texts.values(), dataset)
     layout = Layout(task, dataset.classes, has_score, dataset.points, dataset.point_numbers)
@@ -293,13 +349,17 @@ def _regions(
     return found
 
 
-def _look_at_scores(texts: Mapping[str, str], errors: Errors) -> Scores:
+def _look_at_scores(texts: Mapping[str, str], errors: Errors, warnings: list[str]) -> Scores:
     scores = Scores()
+    are_whole = True
     for name, text in texts.items():
         for n, line in enumerate(text.splitlines(), 1):
             read = yolo_lines.numbers_of(line) if line.strip() else None
             if read is not None and len(read[1]) >= 5:
                 scores.see(read[1][-1], f"{name}, line {n}", errors)
+                are_whole = are_whole and read[1][-1].is_integer()
+    if are_whole and scores.highest > 1:
+        warnings.append(WHOLE_SCORES)
     return scores
 
 

@@ -37,6 +37,9 @@ class Layout:
 
 def numbers_of(line: str) -> tuple[int, list[float]] | None:
     """The class number and the rest; None for what is not that."""
+    # Python takes `1_0` for 10.
+    if "_" in line:
+        return None
     first, *rest = line.split()
     try:
         number = float(first)

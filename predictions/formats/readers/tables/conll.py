@@ -33,6 +33,7 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
     """The same tokens with a version's tags, and scores where there are any."""
     texts = list(_texts(source, errors))
     _refuse_others(texts, known, errors)
+    _refuse_odd_scores(texts, errors)
     return _content(texts, errors, is_prediction=True)
 
 
@@ -100,6 +101,18 @@ def _add(text: Text, columns: Sequence[str], place: str, errors: Errors) -> None
     text.places.append(place)
     text.tags.append(found)
     text.scores.append(None if told == NO_SCORE else number_of(told))
+    if told != NO_SCORE and text.scores[-1] is None:
+        text.odd_scores.append((place, told))
+
+
+def _refuse_odd_scores(texts: Sequence[Text], errors: Errors) -> None:
+    """Errors for what is no number in a column that has scores; words alone, such as parts of
+    speech, are none.
+    """
+    if any(score is not None for one in texts for score in one.scores):
+        for one in texts:
+            for place, told in one.odd_scores:
+                errors.add(place, f"{told!r:.100} is no score: a number, or _ for none.")
 
 
 def _refuse_others(texts: Sequence[Text], known: Known, errors: Errors) -> None:

@@ -12,6 +12,12 @@ from predictions.formats.sources import Source
 
 SEPARATOR = ";"
 ABOUT = ("image", "text")
+#: What may be what the model said, where `label` is what is true.
+PREDICTED = ("prediction", "predicted", "pred", "predicted_label", "pred_label")
+TWO_LABELS = (
+    "has the columns {label!r} and {other!r}: of a file of predictions {label!r} is what the model"
+    " said. Leave one out, and call the other {label!r}."
+)
 
 
 def truth(source: Source, ask: Ask, errors: Errors) -> Content:
@@ -34,6 +40,8 @@ def _read(source: Source, errors: Errors, *, is_prediction: bool) -> Content:
             f"{rows.name}, line 1", f"has neither a column 'image' nor 'text', only {told:.500}."
         )
     rows.need("label")
+    if is_prediction and (other := next((one for one in PREDICTED if one in rows.columns), None)):
+        raise errors.stop(f"{rows.name}, line 1", TWO_LABELS.format(label="label", other=other))
     key = "image" if about == "image" else "text"
     tasks = [_task(row, key, errors, is_prediction=is_prediction) for row in rows]
     return collected.content(
@@ -43,6 +51,7 @@ def _read(source: Source, errors: Errors, *, is_prediction: bool) -> Content:
         kind=Kind.CHOICE,
         scores_optional=True,
         key=key,
+        warnings=[collected.SPLIT_UNREAD] if "split" in rows.columns else [],
     )
 
 

@@ -25,6 +25,14 @@ NO_ANNOTATIONS = "{n:,} tasks have no annotation that is not cancelled: they hav
 SEVERAL = "has predictions of several versions, {names}: export one of them."
 NO_SCORE = "score must be a number, got {score!s:.100}."
 NO_MAP = "Labels of Label Studio's regions are not renamed: rename them in the file."
+ONLY_NUMBERS = (
+    "names its predictions by number, {number}, and does not hold them: export the tasks with their"
+    " predictions, or leave the numbers out."
+)
+NO_PREDICTIONS = "No task of the file holds a prediction: the version says nothing of any."
+NO_SPLIT = "meta.split is {split!s:.100}, and no text."
+#: Digits.
+LONGEST_ID = 100
 Region = dict[str, Any]
 
 
@@ -70,8 +78,13 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
     if ask.label_map:
         raise errors.stop("", NO_MAP)
     reader = Reader(errors)
+    has_any = False
     for place, task in _tasks(source, errors):
+        if numbers := [one for one in task.predictions or () if isinstance(one, int)]:
+            errors.add(f"{place}.predictions", ONLY_NUMBERS.format(number=numbers[0]))
+            continue
         entries = [one for one in task.predictions or () if isinstance(one, Entry)]
+        has_any = has_any or bool(entries)
         versions = {one.model_version or "" for one in entries}
         if len(versions) > 1:
             names = ", ".join(map(repr, sorted(versions)))
@@ -79,7 +92,7 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
             continue
         reader.see(place, task, entries)
         reader.add(place, task, _newest(entries))
-    return reader.content([])
+    return reader.content([] if has_any else [NO_PREDICTIONS])
 
 
 def _tasks(source: Source, errors: Errors) -> Iterator[tuple[str, Stored]]:
@@ -131,6 +144,8 @@ class Reader:
         """A task with the annotation or prediction that is read of it."""
         meta = dict(task.meta or {})
         image_id, name, split = (meta.get(key) for key in ("image_id", "image_name", "split"))
+        if split is not None and not isinstance(split, str):
+            self.errors.add(place, NO_SPLIT.format(split=split))
         text = b"[]" if entry is None else bytes(entry.result)
         given = None if entry is None else entry.score
         score = None if given is None else finite_number(given)
@@ -179,8 +194,16 @@ def _newest(entries: Sequence[Entry]) -> Entry | None:
     """The one of the highest id; the last where not all have one. None for none."""
     if not entries:
         return None
-    has_ids = all(type(one.id) is int for one in entries)
-    return sorted(entries, key=lambda one: one.id)[-1] if has_ids else entries[-1]
+    ids = [_number(one.id) for one in entries]
+    known = [(one, n) for n, one in enumerate(ids) if one is not None]
+    return entries[max(known)[1] if len(known) == len(entries) else -1]
+
+
+def _number(value: Any) -> int | None:
+    """An id as a number, also where it stands as text."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal():
+        return int(value) if len(value) <= LONGEST_ID else None
+    return value if type(value) is int else None
 
 
 def _text(value: Any) -> str | None:

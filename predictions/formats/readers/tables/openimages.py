@@ -7,21 +7,56 @@ Format: https://storage.googleapis.com/openimages/web/download_v7.html
 """
 
 import csv
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from predictions.formats.content import Ask, Box, Content, FileTask, Kind, Known, Region
 from predictions.formats.errors import Errors
 from predictions.formats.readers import collected
-from predictions.formats.readers.rows import Row, Rows, number_of
+from predictions.formats.readers.rows import NO_FLAG, Row, Rows, flag_of, number_of
 from predictions.formats.sources import Source
 
 SIDES = ("XMin", "XMax", "YMin", "YMax")
 SCORES = ("Conf", "Score", "Confidence")
-STRING = "PredictionString"
+STRING, GROUP = "PredictionString", "IsGroupOf"
 NO_NAMES = (
     "There is no class-descriptions*.csv beside the file: classes have the names in the file."
 )
+UNNAMED = (
+    "{n:,} labels are not in class-descriptions*.csv, and are called as in the file, such as"
+    " {first!r:.200}."
+)
+SAME_NAME = (
+    "The labels {labels:.200} are all called {name!r:.200}: they are one class here. Give them"
+    " names of their own."
+)
+
+
+class Names:
+    """What labels are called, and which were asked for."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+        self._labels: defaultdict[str, dict[str, None]] = defaultdict(dict)
+
+    def of(self, label: str) -> str:
+        """The name of a label; itself where none is told."""
+        name = self._names.get(label, label)
+        self._labels[name][label] = None
+        return name
+
+    def warnings(self) -> list[str]:
+        """Of labels without a name, and of several with one."""
+        if not self._names:
+            return [NO_NAMES]
+        unnamed = [name for name in self._labels if name not in self._names.values()]
+        told = [UNNAMED.format(n=len(unnamed), first=unnamed[0])] if unnamed else []
+        several = ((name, labels) for name, labels in self._labels.items() if len(labels) > 1)
+        for name, labels in several:
+            told.append(SAME_NAME.format(labels=", ".join(labels), name=name))
+            break
+        return told
 
 
 def truth(source: Source, ask: Ask, errors: Errors) -> Content:
@@ -43,7 +78,7 @@ def _read(source: Source, errors: Errors, *, is_prediction: bool) -> Content:
     rows.need(image, *([STRING] if is_string else ["LabelName", *SIDES]))
     if is_prediction and not is_string:
         rows.need(score)
-    names = _names(source, errors)
+    names = Names(_names(source, errors))
     tasks: dict[str, FileTask] = {}
     for row in rows:
         name = row.cells[image].strip()
@@ -69,7 +104,7 @@ def _read(source: Source, errors: Errors, *, is_prediction: bool) -> Content:
         errors,
         is_prediction=is_prediction,
         kind=Kind.BOX,
-        warnings=[] if names else [NO_NAMES],
+        warnings=names.warnings(),
     )
 
 
@@ -105,7 +140,7 @@ def _names(source: Source, errors: Errors) -> dict[str, str]:
     return names
 
 
-def _region(row: Row, names: Mapping[str, str], score: str | None, errors: Errors) -> Region | None:
+def _region(row: Row, names: Names, score: str | None, errors: Errors) -> Region | None:
     sides = [row.number(one, errors) for one in SIDES]
     told = row.number(score, errors) if score is not None else None
     if None in sides or (score is not None and told is None):
@@ -113,10 +148,15 @@ def _region(row: Row, names: Mapping[str, str], score: str | None, errors: Error
     left, right, top, bottom = (side or 0.0 for side in sides)
     box = _box(left, top, right, bottom, row.place, errors)
     label = row.cells["LabelName"]
-    meta = {"iscrowd": 1} if row.cells.get("IsGroupOf", "0").strip() == "1" else None
+    group = row.cells.get(GROUP, "").strip()
+    # -1 says that nobody looked.
+    is_group = group != "-1" and flag_of(group)
+    if is_group is None:
+        errors.add(f"{row.place}, {GROUP}", NO_FLAG.format(text=group))
+    meta = {"iscrowd": 1} if is_group else None
     if box is None:
         return None
-    return Region((names.get(label, label),), box, told, meta, row.place)
+    return Region((names.of(label),), box, told, meta, row.place)
 
 
 def _box(
@@ -131,7 +171,7 @@ def _box(
     return Box(left, top, right - left, bottom - top)
 
 
-def _of_string(row: Row, names: Mapping[str, str], errors: Errors) -> list[Region]:
+def _of_string(row: Row, names: Names, errors: Errors) -> list[Region]:
     words = row.cells[STRING].split()
     place = f"{row.place}, {STRING}"
     if len(words) % 6:
@@ -146,5 +186,5 @@ def _of_string(row: Row, names: Mapping[str, str], errors: Errors) -> list[Regio
             continue
         box = _box(left or 0.0, top or 0.0, right or 0.0, bottom or 0.0, place, errors)
         if box is not None:
-            found.append(Region((names.get(label, label),), box, score, None, place))
+            found.append(Region((names.of(label),), box, score, None, place))
     return found

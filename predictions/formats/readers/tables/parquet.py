@@ -13,6 +13,7 @@ from predictions.formats.content import Ask, Content, FileTask, Kind, Known, Reg
 from predictions.formats.errors import Errors
 from predictions.formats.readers import collected
 from predictions.formats.readers.rows import number_of
+from predictions.formats.readers.tables.labels import PREDICTED, TWO_LABELS
 from predictions.formats.readers.tables.tags import NOT_A_TAG, Text, tag_of
 from predictions.formats.sources import Source
 
@@ -53,6 +54,9 @@ def _read(source: Source, labels: Sequence[str], errors: Errors, *, is_predictio
     if column is None:
         told = " or ".join(map(repr, wanted))
         raise errors.stop(name, f"has no column {told}, only {', '.join(table.columns):.500}.")
+    other = next((one for one in PREDICTED if one in table.columns), None)
+    if is_prediction and column in labels and column != "prediction" and other is not None:
+        raise errors.stop(name, TWO_LABELS.format(label=column, other=other))
     others = [one for one in ("score", "scores") if is_prediction and one in table.columns]
     image = [one for one in ("image.path",) if table.about == "image" and _is_struct(table)]
     names = table.names.get(column) or table.names.get("label") or table.names.get("ner_tags") or ()
@@ -70,6 +74,7 @@ def _read(source: Source, labels: Sequence[str], errors: Errors, *, is_predictio
         kind=Kind.SPAN if table.about == "tokens" else Kind.CHOICE,
         scores_optional=True,
         classes=[] if table.about == "tokens" else names,
+        warnings=[collected.SPLIT_UNREAD] if "split" in table.columns else [],
         key="image" if table.about == "image" else "text",
     )
 
@@ -167,7 +172,7 @@ def _of_class(
     if None in labels:
         return None
     kept = tuple(dict.fromkeys(one for one in labels if one))
-    score = _score(row, numbers, place, errors)
+    score = _score(row, numbers, names, place, errors)
     regions = [Region(kept, None, score, None, place)] if kept else []
     if about == "image":
         return FileTask(image_name=shown.replace("\\", "/"), regions=regions, place=place)
@@ -175,13 +180,19 @@ def _of_class(
 
 
 def _score(
-    row: Mapping[str, Any], labels: Sequence[Any], place: str, errors: Errors
+    row: Mapping[str, Any],
+    labels: Sequence[Any],
+    names: Sequence[str],
+    place: str,
+    errors: Errors,
 ) -> float | None:
     """`score`, or what `scores` says of the label's number; None where there is neither."""
     told = row.get("score")
     scores = row.get("scores")
     if told is None and isinstance(scores, list) and len(labels) == 1:
         number = labels[0]
+        if isinstance(number, str) and number in names:
+            number = list(names).index(number)
         told = scores[number] if type(number) is int and 0 <= number < len(scores) else None
     if told is None:
         return None
@@ -204,7 +215,7 @@ def _of_tokens(
         errors.add(place, "must have as many tokens as tags.")
         return None
     text = Text(place)
-    score = _score(row, (), place, errors)
+    score = _score(row, (), names, place, errors)
     for n, (token, tag) in enumerate(zip(tokens, tags, strict=True)):
         name = _name(tag, names, f"{place}, {column}[{n}]", errors)
         if name is None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from predictions.formats.classes import folded
 from predictions.formats.content import Ask, Content, FileTask, Kind, Known, Region, Span
 from predictions.formats.errors import Errors
 from predictions.formats.readers import collected, documents
@@ -18,6 +19,11 @@ from predictions.formats.sources import Source
 
 REJECTED = "{n:,} texts were not accepted (`answer`): they are left out."
 ONE_OF = "needs one of `spans`, `label` or `ner_tags`, and no other of them."
+ENTITIES = "has `entities`, which are not read: write them as `spans`, with start, end and label."
+OTHER_TEXT = (
+    "covers {told!r:.100} by its own text, and {there!r:.100} by its place, {of.start} to"
+    " {of.end}: are these no characters, but bytes or halves of an emoji?"
+)
 
 
 class Stretch(Struct):
@@ -27,6 +33,8 @@ class Stretch(Struct):
     end: int
     label: str
     score: float | None = None
+    #: What it covers, of tools that tell it.
+    text: str | None = None
 
 
 class Line(Struct):
@@ -40,6 +48,9 @@ class Line(Struct):
     ner_tags: list[str | int] | None = None
     answer: str = "accept"
     score: float | None = None
+    # Not read.
+    entities: Any = None
+    split: Any = None
 
 
 def truth(source: Source, ask: Ask, errors: Errors) -> Content:
@@ -55,10 +66,12 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
 def _read(source: Source, errors: Errors, *, is_prediction: bool) -> Content:
     tasks = []
     n_rejected = 0
+    tells_split = False
     for place, text in documents.lines(source):
         line = documents.decoded(text, Line, place, errors)
         if line is None:
             continue
+        tells_split = tells_split or line.split is not None
         if line.answer != "accept":
             n_rejected += 1
         elif (task := _task(line, place, errors)) is not None:
@@ -73,11 +86,21 @@ def _read(source: Source, errors: Errors, *, is_prediction: bool) -> Content:
         kind=Kind.SPAN,
         scores_optional=True,
         key="text",
-        warnings=[REJECTED.format(n=n_rejected)] if n_rejected else [],
+        warnings=[
+            *([REJECTED.format(n=n_rejected)] if n_rejected else []),
+            *([collected.SPLIT_UNREAD] if tells_split else []),
+        ],
     )
 
 
 def _task(line: Line, place: str, errors: Errors) -> FileTask | None:
+    if line.entities is not None:
+        errors.add(place, ENTITIES)
+        return None
+    given = [line.ner_tags, line.spans, line.label, line.labels]
+    if sum(one is not None for one in given) != 1:
+        errors.add(place, ONE_OF)
+        return None
     if line.ner_tags is not None:
         return _of_tokens(line, place, errors)
     text = line.text
@@ -85,9 +108,6 @@ def _task(line: Line, place: str, errors: Errors) -> FileTask | None:
         errors.add(place, "has no text.")
         return None
     triples = line.label if line.label is not None else line.labels
-    if (triples is None) == (line.spans is None):
-        errors.add(place, ONE_OF)
-        return None
     regions = []
     for n, one in enumerate(_stretches(line, triples or [], place, errors)):
         if not 0 <= one.start < one.end <= len(text):
@@ -96,8 +116,13 @@ def _task(line: Line, place: str, errors: Errors) -> FileTask | None:
                 f"{one.start} to {one.end} is no stretch of a text of {len(text)} characters.",
             )
             continue
-        score = line.score if one.score is None else one.score
         where = f"{place}, span {n + 1}"
+        there = text[one.start : one.end]
+        # Tools strip such texts, or write them in small letters.
+        if one.text is not None and folded(one.text) != folded(there):
+            errors.add(where, OTHER_TEXT.format(told=one.text, there=there, of=one))
+            continue
+        score = line.score if one.score is None else one.score
         regions.append(Region((one.label,), Span(one.start, one.end), score, None, where))
     return FileTask(data={"text": text}, regions=regions, place=place)
 
@@ -120,9 +145,6 @@ def _stretches(line: Line, triples: list[Any], place: str, errors: Errors) -> It
 
 def _of_tokens(line: Line, place: str, errors: Errors) -> FileTask | None:
     tokens, tags = line.tokens or [], line.ner_tags or []
-    if line.spans is not None or line.label is not None:
-        errors.add(place, ONE_OF)
-        return None
     if len(tokens) != len(tags) or not tokens:
         errors.add(place, f"has {len(tokens)} tokens and {len(tags)} tags.")
         return None

@@ -35,7 +35,7 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
         if column is None:
             column = _image_column(entry, ask, place, errors)
         name = entry.get(column)
-        if not isinstance(name, str | int) or not str(name).strip():
+        if isinstance(name, bool) or not isinstance(name, str | int) or not str(name).strip():
             errors.add(place, f"has no {column}.")
             continue
         told = str(name).replace("\\", "/")
@@ -77,6 +77,10 @@ def _image_column(entry: Entry, ask: Ask, place: str, errors: Errors) -> str:
 
 
 def _region(entry: Entry, known: Known, place: str, errors: Errors) -> Region | None:
+    told = entry.get("class_name")
+    if told is not None and not isinstance(told, str):
+        errors.add(f"{place}, class_name", f"{told!r:.100} is no text.")
+        return None
     label = _named(entry) or _numbered(entry, known)
     if not label:
         errors.add(place, "has no class_name, and its class_id is not among the known classes.")

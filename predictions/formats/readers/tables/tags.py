@@ -33,6 +33,8 @@ class Text:
     tags: list[Tag] = field(default_factory=list)
     scores: list[float | None] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
+    #: What stands in the place of scores and is none, and where.
+    odd_scores: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def text(self) -> str:

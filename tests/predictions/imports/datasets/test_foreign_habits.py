@@ -136,7 +136,8 @@ def test_a_name_in_another_folder_is_warned_of(
     thing = {"id": 1, "category_id": 0, "bbox": [0, 0, 50, 50], "image_id": 5}
     for path, id_, name in ((truth, 5, known), (said, 6, told)):
         image = {"id": id_, "file_name": name, "width": 200, "height": 100}
-        entries = [{**thing, "image_id": id_, "score": 0.5}]
+        score = {"score": 0.5} if path == said else {}
+        entries = [{**thing, "image_id": id_, **score}]
         document = {"images": [image], "categories": COCO["categories"], "annotations": entries}
         path.write_text(json.dumps(document))
     if is_together:
