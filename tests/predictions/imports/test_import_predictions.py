@@ -97,8 +97,9 @@ def test_keeps_what_stands_beside_the_regions(ada: Caller, task: int, url: str) 
     tasks = [{"data": {"image": "b.jpg"}, "predictions": [body[0]]}]
     ada.client.post(url.removesuffix("/predictions"), tasks, format="json")
     rows = Prediction.objects.order_by("id").values_list("cluster", "neighbors", "mislabeling")
-    whole = (3, near, 0.25)
-    assert list(rows) == [whole, (3, None, 1.0), (-3, {}, 0.0), (None, None, 0.0), whole]
+    alone = [(3, near, 0.25), (3, None, 1.0), (-3, {}, 0.0), (None, None, 0.0)]
+    # The tasks that an imported one was near to have other ids here.
+    assert list(rows) == [*alone, (3, None, 0.25)]
 
 
 def test_nothing_is_nothing(ada: Caller, url: str) -> None:
