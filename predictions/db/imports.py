@@ -9,6 +9,7 @@ from predictions.models import ImportCheckpoint, Project
 from predictions_api.http.storable import json_value
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.copying import (
+    NULL,
     Copy,
     boolean,
     copy,
@@ -54,6 +55,17 @@ def tasks_called(project_id: int, column: str, names: Sequence[str]) -> dict[str
     return dict(fetch_all(LOOKUPS[column], params, slot=slots.of_project(project_id)))
 
 
+def beside(cluster: int | None, neighbors: bytes | None, mislabeling: float) -> bytes:
+    """What evaluations find out of a prediction, as columns of COPY: its cluster, the nearest tasks
+    as JSON text, and how doubtful its label is.
+    """
+    near = NULL if neighbors is None else escaped_json(neighbors)
+    return b"%b\t%b\t%b" % (number(cluster), near, number(mislabeling))
+
+
+NOTHING_BESIDE = beside(None, None, 0.0)
+
+
 @dataclass(slots=True)
 class PredictionRow:
     """A prediction ready for COPY: `result` is JSON text, `task` in the end an id."""
@@ -63,11 +75,12 @@ class PredictionRow:
     result: bytes
     score: float | None
     model_version: str | None
+    beside: bytes = NOTHING_BESIDE
 
 
 PREDICTION_COPY = (
-    "id, task_id, project_id, slot, result, model_version, score, mislabeling, created_at,"
-    " updated_at"
+    "id, task_id, project_id, slot, result, model_version, score, cluster, neighbors, mislabeling,"
+    " created_at, updated_at"
 )
 
 
@@ -102,7 +115,7 @@ def copy_lines(
     versions = {row.model_version: escaped(row.model_version) for row in rows}
     slot = slots.of_project(project_id)
     for id_, row in zip(ids, rows, strict=True):
-        yield b"%d\t%d\t%d\t%d\t%b\t%b\t%b\t0\tnow\tnow\n" % (
+        yield b"%d\t%d\t%d\t%d\t%b\t%b\t%b\t%b\tnow\tnow\n" % (
             id_,
             row.task,
             project_id,
@@ -110,6 +123,7 @@ def copy_lines(
             escaped_json(row.result),
             versions[row.model_version],
             number(row.score),
+            row.beside,
         )
 
 

@@ -13,7 +13,14 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from rest_framework.exceptions import ValidationError
 
-from predictions.db.imports import PredictionRow, copy_lines, prediction_copy, record_created
+from predictions.db.imports import (
+    NOTHING_BESIDE,
+    PredictionRow,
+    beside,
+    copy_lines,
+    prediction_copy,
+    record_created,
+)
 from predictions.db.places import lock_tasks_of_project
 from predictions.db.reviews.replacing import Replacing
 from predictions.imports.bodies import Batches, ended, in_batches
@@ -36,6 +43,7 @@ from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import reserve_ids
 
 DELETED_MEANWHILE = "A task was deleted during the import; nothing is stored."
+MAX_INT32 = 2**31 - 1
 # The version of imported predictions that name none, as Label Studio's import routes call it.
 UNNAMED_VERSION = "undefined"
 # What tools call a score: left unread, every prediction would count as a sure one.
@@ -78,6 +86,23 @@ def _model_version(item: dict[str, Any]) -> str | None:
     return _checked_version(version)
 
 
+def _beside(item: dict[str, Any]) -> bytes:
+    """What stands beside the regions, in the forms that POST takes. Refused for other ones."""
+    cluster, near, doubt = (item.get(name) for name in ("cluster", "neighbors", "mislabeling"))
+    if cluster is None and near is None and not doubt:
+        return NOTHING_BESIDE
+    number = None if cluster is None or isinstance(cluster, bool) else finite_number(cluster)
+    if cluster is not None and not (
+        number is not None and number.is_integer() and abs(number) <= MAX_INT32
+    ):
+        raise Refused(f"cluster must be a whole number, got {cluster!s:.100}")
+    share = 0.0 if doubt is None else finite_number(doubt)
+    if share is None:
+        raise Refused(f"mislabeling must be a valid number, got {doubt!s:.100}")
+    text = None if near is None else bulk_json_text(near)
+    return beside(None if number is None else int(number), text, share)
+
+
 def _regions(project: Project, item: dict[str, Any]) -> list[dict[str, Any]]:
     if "result" not in item:
         raise Refused("Missing required field 'result'")
@@ -113,6 +138,7 @@ def prediction_row(project: Project, item: Any, index: int, task: int | Named) -
         result=bulk_json_text(_regions(project, item)),
         score=_score(item.get("score")),
         model_version=_model_version(item),
+        beside=_beside(item),
     )
 
 

@@ -107,13 +107,20 @@ def _task_row(project: Project, item: Any, index: int) -> TaskRow:
     made: dict[str, Any] = {
         "meta": bulk_json_text(meta),
         "external_id": None if name is None else external_id(name),
-        "predictions": [prediction_row(project, entry, index, 0) for entry in predictions],
+        "predictions": [
+            prediction_row(project, _without_neighbors(entry), index, 0) for entry in predictions
+        ],
         "annotations": [_annotation(entry) for entry in annotations],
         "tags": tags_of(task),
     }
     # Last: what is wrong with the rest is said rather than what the data lacks.
     data = task_data.checked(task["data"], project.label_config)
     return TaskRow(data=bulk_json_text(data), **made)
+
+
+def _without_neighbors(entry: dict[str, Any]) -> dict[str, Any]:
+    """The prediction; its nearest tasks are told by ids, which are others' where it is stored."""
+    return {**entry, "neighbors": None} if entry.get("neighbors") is not None else entry
 
 
 def _annotation(entry: dict[str, Any]) -> dict[str, Any]:

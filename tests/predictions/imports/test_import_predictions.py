@@ -62,9 +62,8 @@ def test_imports_predictions(
         (task, None, 0.25, [{"n": 10**30}]),
         (task, "", None, []),
     ]
-    assert set(Prediction.objects.values_list("project", "cluster", "mislabeling")) == {
-        (project.pk, None, 0.0)
-    }
+    beside = Prediction.objects.order_by("id").values_list("project", "cluster", "mislabeling")
+    assert list(beside) == [(project.pk, cluster, 0.0) for cluster in (None, None, None, 1)]
     assert not Task.objects.filter(updated_at__gt=LONG_AGO).exists()
     assert ada.client.get(f"/api/tasks/{task}/").json()["total_predictions"] == 3
 
@@ -84,6 +83,23 @@ def test_keeps_every_character_and_digit(ada: Caller, task: int, url: str) -> No
     assert document["result"] == result
     assert document["model_version"] == version
     assert str(10**40) in ada.client.get(f"/api/predictions/{pk}/").content.decode()
+
+
+def test_keeps_what_stands_beside_the_regions(ada: Caller, task: int, url: str) -> None:
+    near = [{"task": 1, "distance": 0.5}, "\t\\N"]
+    body = [
+        {"task": task, "result": [], "cluster": 3, "neighbors": near, "mislabeling": 0.25},
+        {"task": task, "result": [], "cluster": "3", "mislabeling": "1"},
+        {"task": task, "result": [], "cluster": -3.0, "neighbors": {}, "mislabeling": None},
+        {"task": task, "result": [], "cluster": None, "neighbors": None, "mislabeling": 0},
+    ]
+    assert ada.client.post(url, body, format="json").status_code == 201
+    tasks = [{"data": {"image": "b.jpg"}, "predictions": [body[0]]}]
+    ada.client.post(url.removesuffix("/predictions"), tasks, format="json")
+    rows = Prediction.objects.order_by("id").values_list("cluster", "neighbors", "mislabeling")
+    alone = [(3, near, 0.25), (3, None, 1.0), (-3, {}, 0.0), (None, None, 0.0)]
+    # The tasks that an imported one was near to have other ids here.
+    assert list(rows) == [*alone, (3, None, 0.25)]
 
 
 def test_nothing_is_nothing(ada: Caller, url: str) -> None:
@@ -122,6 +138,11 @@ BAD = [
     ({"model_version": {"v": 1}}, "model_version must be text, got dict"),
     ({"model_version": True}, "model_version must be text, got bool"),
     ({"model_version": "a\0"}, "Null characters are not allowed."),
+    ({"cluster": 3.5}, "cluster must be a whole number, got 3.5"),
+    ({"cluster": 2**31}, "cluster must be a whole number, got 2147483648"),
+    ({"cluster": True}, "cluster must be a whole number, got True"),
+    ({"mislabeling": "x"}, "mislabeling must be a valid number, got x"),
+    ({"neighbors": ["\0"]}, "Null characters are not allowed."),
 ]
 
 

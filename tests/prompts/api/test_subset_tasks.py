@@ -459,6 +459,25 @@ def test_the_cost_of_what_lies_deeper_in_the_data(
     assert found["prompt_cost_usd"] == f"{4 * math.ceil(sent / 4) * 1000 / 1e6:.6f}"
 
 
+@pytest.mark.parametrize(
+    ("query", "meant"),
+    [
+        ("cost-estimate?project=1", "did you mean project_id?"),
+        ("cost-estimate?subset=HasGT", "did you mean project_subset?"),
+        ("prediction-count?project_id=1", "did you mean project?"),
+        ("prompt-preview?task_id=1", "did you mean task?"),
+        ("few-shot-examples?project_id=1", "did you mean project?"),
+    ],
+)
+def test_a_parameter_that_is_not_read_is_refused(
+    ada: Caller, our_version: PromptVersion, query: str, meant: str
+) -> None:
+    """What is told would be of the prompt's first project, or of all tasks."""
+    name = query.partition("?")[2].partition("=")[0]
+    response = ada.client.get(f"{path_of(our_version)}/{query}")
+    assert_invalid(response, {name: [f"There is no such field: {meant}"]})
+
+
 def test_what_costs_next_to_nothing_is_not_told_as_nothing(
     ada: Caller, our_version: PromptVersion, run: ModelRun
 ) -> None:
