@@ -29,6 +29,7 @@ from predictions_api.http.parameters import (
 #: Where what would narrow a list, or an action, is read.
 IN_BODY = "It goes into the body."
 IN_QUERY = "It goes into the query."
+OF_VIEW = "POST /api/projects/{id}/exports/ exports the tasks of a saved view."
 
 
 class UpsertParameters(Parameters):
@@ -223,6 +224,8 @@ class ProjectExportParameters(ExportTypeParameters, EscapeParameters):
     model_version = TextParameter(
         empty_counts=True, help_text="Of predictions: only exactly this version's."
     )
+    view = RefusedParameter(reason=OF_VIEW)
+    query = RefusedParameter(reason=OF_VIEW)
     background = FlagParameter(help_text="Answer 202 and a job instead of the file.")
     download_resources = FlagParameter(
         lenient=True, help_text="Without effect: no image is fetched."

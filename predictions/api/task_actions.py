@@ -83,9 +83,12 @@ def remove_tags(ids: list[int], project_id: int, body: Any, access: Access) -> D
 def _versions(named: Any) -> list[str] | None:
     """One or several model versions, `""` the one without a name; None for all."""
     versions = named if isinstance(named, list) else [named]
-    if named is None or named == []:
+    if named is None:
         return None
-    if not all(isinstance(version, str) and "\0" not in version for version in versions):
+    # A list without any would stand for all of them.
+    if not versions or not all(
+        isinstance(version, str) and "\0" not in version for version in versions
+    ):
         raise ValidationError({"model_version": ["A model version, or a list of them."]})
     return [version.strip() for version in versions]
 

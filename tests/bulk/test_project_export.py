@@ -247,6 +247,9 @@ def test_plain_names(value: str, name: str) -> None:
         ("download_all_tasks=maybe", "download_all_tasks"),
         ("background=maybe", "background"),
         ("model_version=v1", "model_version"),
+        ("view=1", "view"),
+        ("query={}", "query"),
+        ("source=predictions&modelVersion=v1", "modelVersion"),
     ],
 )
 def test_refuses(ada: Caller, filled: Project, query: str, name: str) -> None:

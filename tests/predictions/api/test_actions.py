@@ -352,6 +352,11 @@ ALL = {"selectedItems": {"all": True}}
             {**ALL, "model_version": [7]},
             {"model_version": ["A model version, or a list of them."]},
         ),
+        (
+            "delete_tasks_predictions",
+            {**ALL, "model_version": []},
+            {"model_version": ["A model version, or a list of them."]},
+        ),
     ],
 )
 def test_refuses(
