@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
-from predictions_api.http.storable import MAX_DEPTH, Refused, json_text
+from predictions_api.http.storable import MAX_DEPTH, Refused, is_number_text, json_text
 
 PK_TEXT = re.compile(r"-?[0-9]{1,100}")
 MAX_BIGINT = 2**63 - 1
@@ -54,11 +54,11 @@ def unknown_pk(pk: int) -> str:
 
 class FiniteField(serializers.FloatField):
     """A number, or text that is one. Infinities and NaN, which JSON cannot say back, are refused,
-    and so is `1_0`, which Python takes for 10. True is 1, as for Label Studio.
+    and so is what Python alone takes for a number, as `1_0`. True is 1, as for Label Studio.
     """
 
     def to_internal_value(self, data: Any) -> float:
-        if isinstance(data, str) and "_" in data:
+        if isinstance(data, str) and not is_number_text(data):
             self.fail("invalid")
         number = super().to_internal_value(data)
         if not math.isfinite(number):

@@ -55,7 +55,7 @@ class Comparison:
         for region in regions:
             if region.get("type") == "relation":
                 continue
-            control = self._config.control(str(region.get("from_name")))
+            control = self._control_of(region)
             place = _place(region, control)
             parts = self._parts(region, control)
             if parts is None:
@@ -64,6 +64,17 @@ class Comparison:
                 answers.setdefault((_rule(region, control), place), []).extend(parts)
         joined = [place + _text(JOINED[rule](said)) for (rule, place), said in answers.items()]
         return alone + Counter(joined)
+
+    def _control_of(self, region: Region) -> Control | None:
+        """The region's control: by its name or, where the config has none of that name, as the one
+        that was renamed, the only one of the region's type. Evaluations read it so, too.
+        """
+        named = self._config.control(str(region.get("from_name")))
+        if named is not None:
+            return named
+        kind = region.get("type")
+        alike = [one for one in self._config.controls if one.tag.result_type == kind]
+        return alike[0] if len(alike) == 1 else None
 
     def _parts(self, region: Region, control: Control | None) -> list[Any] | None:
         """What a region adds to its control's answer about the whole object, perhaps nothing; None
@@ -154,9 +165,13 @@ def _rule(region: Region, control: Control | None) -> str:
 
 def _place(region: Region, control: Control | None) -> str:
     """What a region is of: its control, its page, and of several objects which one."""
-    is_of_several = control is not None and len(control.to_names) > 1
-    names = ("from_name", "type", *(["to_name"] if is_of_several else []))
-    return _text([*(region.get(name) for name in names), region.get("item_index") or 0])
+    # A preference is about all of its objects, whichever of them it names.
+    is_of_several = (
+        control is not None and len(control.to_names) > 1 and control.tag.tag != "Pairwise"
+    )
+    names = ("type", *(["to_name"] if is_of_several else []))
+    named = region.get("from_name") if control is None else control.name
+    return _text([named, *(region.get(name) for name in names), region.get("item_index") or 0])
 
 
 def _text(value: Any) -> str:

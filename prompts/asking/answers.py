@@ -8,7 +8,7 @@ import copy
 import json
 import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from predictions.regions.config import KEPT_BYTES, PATH_SEPARATOR, Config, Control, read_config
@@ -26,6 +26,12 @@ SINGLE = "Choices"
 SCALARS = frozenset({"string", "number", "integer", "boolean"})
 
 
+NOTHING_TO_FILL = (
+    "The labelling config has no control for a prompt to fill: those about single regions, pages or"
+    " items, and those whose labels are in the task's data, are not asked for."
+)
+
+
 class InvalidAnswer(ValueError):
     """The model's answer is not one the labelling config allows; the text says why."""
 
@@ -36,29 +42,41 @@ def answer_schema(label_config: str) -> dict[str, Any]:
 
     The library's own schema, mended where its regions and it disagree: a control that draws
     regions takes a list of them, percentages reach from 0 to 100, and a whole number is a number
-    (`oneOf` integer and number refuses it). Nested choices are asked for by their paths. Controls
-    about single regions are left out: an answer cannot say which region it is about.
+    (`oneOf` integer and number refuses it). Nested choices are asked for by their paths. Left out
+    are controls that an answer cannot be about: see `_is_asked`.
     """
     schema: dict[str, Any] = copy.deepcopy(interface(label_config).to_json_schema())
     asked, config = schema["properties"], read_config(label_config)
-    for name in [one.name for one in config.controls if one.is_per_region]:
-        asked.pop(name, None)
+    for one in config.controls:
+        if not _is_asked(config, one):
+            asked.pop(one.name, None)
     if not asked:
-        raise Refused("The labelling config has no control for a prompt to fill.")
+        raise Refused(NOTHING_TO_FILL)
     for name, control in asked.items():
         _mend(control)
         tag, known = interface(label_config).get_control(name), config.control(name)
         is_drawn = tag.tag.lower().endswith("labels") or (known and known.tag.place)
         if control.get("type") == "object" and is_drawn:
             asked[name] = {"type": "array", "items": control}
-        if known is not None and _is_tree(known):
+        if known is not None and is_tree(known):
             (control if control["type"] == "string" else control["items"])["enum"] = list(
                 _paths(known)
             )
     return schema
 
 
-def _is_tree(control: Control) -> bool:
+def _is_asked(config: Config, control: Control) -> bool:
+    """Whether an answer can be about it: it says neither which region, nor which page or item of a
+    list it is about, and labels that are in the task's data are not in the schema.
+    """
+    if control.is_per_region or control.is_per_item or control.is_dynamic:
+        return False
+    shown = next((one for one in config.objects if one.name == control.to_names[0]), None)
+    is_of_page = shown is not None and shown.is_list and bool(control.tag.place)
+    return not is_of_page and not (shown and shown.flag)
+
+
+def is_tree(control: Control) -> bool:
     """Whether it stores each of its choices as a path."""
     return control.tag.tag == "Choices" and control.is_nested and not control.is_dynamic
 
@@ -168,24 +186,24 @@ def _check_trees(config: Config, known: Mapping[str, Any]) -> None:
 
 def _is_ours(control: Control | None) -> bool:
     """Whether the library makes no regions of its answers, or none that it takes itself."""
-    return control is not None and (_is_tree(control) or control.tag.tag == "Pairwise")
+    return control is not None and (is_tree(control) or control.tag.tag == "Pairwise")
 
 
 def _ours(config: Config, name: str, answer: Any) -> Iterator[Region]:
     """The region of nested choices, by their paths, or of a preference, which is about itself."""
     control = config.control(name)
     assert control is not None
-    is_tree = _is_tree(control)
+    has_paths = is_tree(control)
     named = answer if isinstance(answer, list) else [answer]
     if not named:
         return
     yield {
         "id": str(uuid.uuid4()),
         "from_name": name,
-        "to_name": control.to_names[0] if is_tree else name,
+        "to_name": control.to_names[0] if has_paths else name,
         "type": control.tag.result_type,
         "value": {"choices": [list(_paths(control)[one]) for one in named]}
-        if is_tree
+        if has_paths
         else {"selected": answer},
     }
 
@@ -214,59 +232,3 @@ def single_choice(label_config: str) -> str | None:
     if len(controls) == 1 and controls[0].tag == SINGLE and not controls[0].is_multiple_choice:
         return str(controls[0].name)
     return None
-
-
-def answer_of(label_config: str, result: Sequence[Region]) -> dict[str, Any]:
-    """The answer a model would have given for regions that a person made; {} where none fits. A
-    control that takes a list and has no region is an empty one.
-    """
-    controls = answer_schema(label_config)["properties"]
-    answer: dict[str, Any] = {}
-    for name, asked in controls.items():
-        mine = [region for region in result if region.get("from_name") == name]
-        if mine:
-            answer[name] = _answer_of(label_config, name, mine)
-        elif asked.get("type") == "array" and "minItems" not in asked:
-            answer[name] = []
-    return answer
-
-
-def _answer_of(label_config: str, name: str, mine: list[Region]) -> Any:
-    control = read_config(label_config).control(name)
-    if control is not None and _is_tree(control):
-        return _named(control, mine)
-    value = interface(label_config).get_control(name).get_labels([_plain(one) for one in mine])
-    schema = answer_schema(label_config)["properties"][name]
-    wants_list = schema.get("type") == "array"
-    # The library takes a list of one apart, be it of a label or of a path in a tree.
-    is_one = not isinstance(value, list) or (
-        schema.get("items", {}).get("type") == "array"
-        and not all(isinstance(one, list) for one in value)
-    )
-    return [value] if wants_list and is_one else value
-
-
-def _plain(region: Region) -> Region:
-    """A region of a page or a dialogue whose place is in numbers, as a model is asked for it: pages
-    of Label Studio store them as texts, and beside paths to places in a page.
-    """
-    value = region.get("value")
-    start = value.get("start") if isinstance(value, dict) else None
-    if not isinstance(value, dict) or not isinstance(start, str):
-        return region
-    offsets = value.get("globalOffsets")
-    if start.isdecimal() and str(value.get("end")).isdecimal():
-        value = {**value, "start": int(start), "end": int(value["end"])}
-    elif isinstance(offsets, dict):
-        left_out = {"globalOffsets", "startOffset", "endOffset"}
-        value = {key: part for key, part in value.items() if key not in left_out} | offsets
-    return {**region, "value": value}
-
-
-def _named(control: Control, mine: Sequence[Region]) -> Any:
-    """Nested choices by the names of their paths, as stored; one unless it takes several."""
-    stored = {shown: name for name, shown in control.labels}
-    paths = [path for region in mine for path in region.get("value", {}).get("choices", [])]
-    names = [PATH_SEPARATOR.join(path) if isinstance(path, list) else path for path in paths]
-    known = [stored.get(name, name) for name in names]
-    return known if control.is_multiple or not known else known[0]

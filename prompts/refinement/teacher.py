@@ -8,6 +8,7 @@ from django.db import transaction
 from predictions_api.http.storable import encodes
 from predictions_api.postgres.outages import is_outage
 from prompts.asking import answers, messages, providers
+from prompts.asking.examples import example_of
 from prompts.db import prompts, queries
 from prompts.models import Refinement
 from prompts.refinement import state
@@ -62,8 +63,9 @@ def _ask(
     system = TEACHING.format(schema=answers.answer_schema(refinement.project.label_config))
     shown = queries.examples(refinement.project_id, EXAMPLES)
     examples = "\n".join(
-        f"{data} -> {answers.answer_of(refinement.project.label_config, result)}"
+        f"{data} -> {true}"
         for _, data, result in shown
+        if (true := example_of(refinement.project.label_config, result)) is not None
     )
     user = f"The prompt:\n{version.prompt}\n\nTasks and their true labels:\n{examples or 'none'}"
     answer, took = single.ask(
@@ -80,6 +82,8 @@ def _ask(
     if not isinstance(text, str) or not text.strip() or "\0" in text or not encodes(text):
         raise ValueError("The teacher's answer holds no prompt.")
     known = messages.placeholders(version.prompt)
+    if misspelt := messages.misspelt_placeholders(text, known):
+        raise ValueError(f"The teacher's prompt would send {misspelt[0]} as it stands.")
     if unknown := messages.unknown_placeholders(text, known):
         raise ValueError(f"The teacher made up placeholders: {', '.join(unknown)}.")
     reasoning = str(better.get("reasoning", "")).replace("\0", "")

@@ -15,7 +15,7 @@ from backends.db.webhooks.hooks import headers_of
 from backends.delivery import signatures
 from backends.models import Delivery, Webhook
 from backends.models.actions import ACTIONS, OF_WORKSPACE, in_order
-from predictions_api.http.fields import PkField, StorableJSONField
+from predictions_api.http.fields import PkField, StorableJSONField, refuse_unread
 
 MOST_HEADERS = 10
 HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -250,6 +250,11 @@ class RedeliverSerializer(serializers.Serializer[Any]):
     )
     since = serializers.DateTimeField(required=False, help_text="Made then or later.")
     until = serializers.DateTimeField(required=False, help_text="Made then or before.")
+
+    def to_internal_value(self, data: Any) -> Any:
+        """What it says. A word that is not read would send more again than meant."""
+        refuse_unread(data, self.fields)
+        return super().to_internal_value(data)
 
 
 class RedeliveredSerializer(serializers.Serializer[Any]):

@@ -128,6 +128,14 @@ class ModelRunSerializer(serializers.ModelSerializer[ModelRun]):
         refuse_unread(data, self.fields)
         return super().to_internal_value(data)
 
+    def validate_filters_json(self, group: dict[str, Any] | None) -> dict[str, Any] | None:
+        """A word that it does not know would filter nothing."""
+        for name in (group or {}).keys() - {"conjunction", "items", "task_ids"}:
+            raise ValidationError(
+                f"{name!r:.100} says nothing here: conjunction, items, task_ids do."
+            )
+        return group
+
     def validate_budget_usd(self, value: float | None) -> float | None:
         """Requests are in flight before the first answer tells its cost."""
         if value == 0:
@@ -141,6 +149,10 @@ class ModelRunSerializer(serializers.ModelSerializer[ModelRun]):
             if attrs.get(name) is not None and subset != of:
                 message = f"Only for the project_subset {of}, and this one is {subset}."
                 raise ValidationError({name: [message]})
+        group = attrs.get("filters_json") or {}
+        ways = [attrs.get("task_ids"), group.get("task_ids"), group.get("items")]
+        if sum(way is not None for way in ways) > 1:
+            raise ValidationError({"filters_json": ["Name task_ids or a filter group, not both."]})
         return attrs
 
     def get_cost_usd(self, run: ModelRun) -> float | None:

@@ -260,6 +260,10 @@ def test_redelivers_all_that_failed(ada: Caller, hook: dict[str, Any]) -> None:
         ada.client.post(path(hook, "redeliver/"), {"status": "Pending"}, format="json"),
         {"status": ['"Pending" is not a valid choice.']},
     )
+    assert_invalid(
+        ada.client.post(path(hook, "redeliver/"), {"status": "Failed", "from": "x"}, format="json"),
+        {"from": ["There is no such field: leave it out."]},
+    )
     assert third.status == "Pending"
 
 

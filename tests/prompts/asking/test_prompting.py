@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from predictions.regions.config import Config, read_config
 from predictions_api.http.storable import Refused
 from prompts.asking import agreement as asking_agreement
-from prompts.asking import answers, messages, probability, spans, usage
+from prompts.asking import answers, examples, messages, probability, spans, usage
 from prompts.asking.agreement import Comparison
 from prompts.db import shares
 from prompts.models import ProviderConnection
@@ -30,7 +30,7 @@ SPANS = (
 
 
 @pytest.mark.parametrize(
-    "module", [answers, messages, probability, asking_agreement, shares, spans, usage]
+    "module", [answers, examples, messages, probability, asking_agreement, shares, spans, usage]
 )
 def test_examples_in_the_docstrings(module: Any) -> None:
     assert doctest.testmod(module).failed == 0
@@ -166,12 +166,12 @@ def test_any_text_is_an_object_or_refused(text: str) -> None:
 @pytest.mark.parametrize("answer", [{"sentiment": "pos"}, {"sentiment": "neg"}])
 def test_an_answer_survives_the_way_there_and_back(answer: dict[str, str]) -> None:
     made = answers.regions(TEXT_CONFIG, answer)
-    assert answers.answer_of(TEXT_CONFIG, made) == answer
+    assert examples.answer_of(TEXT_CONFIG, made) == answer
 
 
 def test_spans_survive_too() -> None:
     answer = {"ner": [{"start": 0, "end": 3, "labels": ["PER"]}], "tone": ["a", "b"], "stars": 4}
-    again = answers.answer_of(SPANS, answers.regions(SPANS, answer))
+    again = examples.answer_of(SPANS, answers.regions(SPANS, answer))
     assert again == answer
 
 
@@ -216,7 +216,7 @@ def test_what_is_true_is_shown_as_an_answer_that_is_taken(
 ) -> None:
     config = f'<View><Text name="t" value="$text"/>{control}</View>'
     true = [{"from_name": "n", "to_name": "t", "type": kind, "value": value}]
-    again = answers.regions(config, answers.answer_of(config, true))
+    again = answers.regions(config, examples.answer_of(config, true))
     assert agreement(again, true) == 1.0
 
 
@@ -239,7 +239,7 @@ def test_true_spans_of_pages_and_dialogues_are_shown_in_numbers(
     if shown == "HyperText":
         value["globalOffsets"] = {"start": 2, "end": 5}
     true = [{"from_name": "n", "to_name": "t", "type": kind, "value": value}]
-    again = answers.regions(config, answers.answer_of(config, true))
+    again = answers.regions(config, examples.answer_of(config, true))
     assert agreement(again, true) == 1.0
     assert again[0]["value"]["start"] == (2 if shown == "HyperText" else 0)
 
@@ -257,7 +257,7 @@ def test_that_nothing_is_true_is_shown_where_it_can_be_said(
     control: str, answer: dict[str, Any]
 ) -> None:
     config = f'<View><Text name="t" value="$text"/>{control}</View>'
-    assert answers.answer_of(config, []) == answer
+    assert examples.answer_of(config, []) == answer
     if answer:
         assert answers.regions(config, answer) == []
 
@@ -291,7 +291,7 @@ def test_a_preference_is_about_itself() -> None:
         "type": "pairwise",
         "value": {"selected": "left"},
     }
-    assert answers.answer_of(config, [made]) == {"better": "left"}
+    assert examples.answer_of(config, [made]) == {"better": "left"}
 
 
 def test_controls_about_single_regions_are_not_asked_for() -> None:
@@ -467,12 +467,24 @@ def answered(name: str, *values: Any) -> list[Any]:
     return [{"from_name": name, "to_name": "t", "type": kind, "value": value} for value in made]
 
 
+def renamed_to(name: str, regions: list[Any]) -> list[Any]:
+    """The regions as a config stored them whose controls had another name."""
+    return [{**region, "from_name": name} for region in regions]
+
+
 @pytest.mark.parametrize(
     ("one", "two", "expected"),
     [
         (answered("one", ["g"]), answered("one", ["Good"]), 1.0),
         (answered("one", ["g"]), answered("one", "Good"), 1.0),
         (answered("one", ["g"]), answered("one", ["Bad"]), 0.0),
+        # A control that was renamed is the only one of its type; of several it is none.
+        (
+            answered("stars", 4) + answered("tree", [["A"]]),
+            renamed_to("old", answered("stars", 4) + answered("tree", [["a"]])),
+            1.0,
+        ),
+        (answered("one", ["g"]), renamed_to("old", answered("one", ["g"])), 0.0),
         # Of several where one is asked for the first counts.
         (answered("one", ["g", "b"]), answered("one", ["Good"]), 1.0),
         (answered("many", ["g", "Bad"]), answered("many", ["b", "g"]), 1.0),
@@ -514,6 +526,68 @@ def test_what_evaluations_count_as_equal_agrees(
 ) -> None:
     compare = Comparison(read_config(CONTROLS)).agreement
     assert compare(one, two) == compare(two, one) == expected
+
+
+PAGES = '<View><Image name="t" valueList="$pages"/>{}</View>'
+REPEATED = (
+    '<View><Repeater on="$pages" indexFlag="{{idx}}"><Text name="t_{{idx}}"'
+    ' value="$pages[{{idx}}].t"/><Choices name="c_{{idx}}" toName="t_{{idx}}"><Choice value="A"/>'
+    "</Choices></Repeater></View>"
+)
+CHOICE = '<Choices name="c" toName="t"{}><Choice value="A"/></Choices>'
+BOXES = '<RectangleLabels name="c" toName="t"><Label value="A"/></RectangleLabels>'
+
+
+@pytest.mark.parametrize(
+    ("true", "expected"),
+    [
+        (answered("one", ["Good"]), {"one": "g"}),
+        (answered("one", ["Good", "Bad"]), {"one": "g"}),
+        (answered("many", ["Bad", "b"]), {"many": ["b"]}),
+        (answered("tree", [["A", "B"]]), {"tree": [["a", "b"]]}),
+        (answered("number", "3"), {"number": 3}),
+        (answered("stars", "4"), {"stars": 4}),
+        (
+            answered("spans", {"start": 0, "end": 3, "labels": "Person"}),
+            {"spans": [{"start": 0, "end": 3, "labels": ["PER"]}]},
+        ),
+        (answered("one", ["Great"]), None),
+        (answered("stars", 9), None),
+        (answered("spans", {"start": 0, "end": 3, "labels": ["Dog"]}), None),
+    ],
+)
+def test_an_example_is_an_answer_that_would_be_taken(true: list[Any], expected: Any) -> None:
+    shown = examples.example_of(CONTROLS, true)
+    # Controls that take a list and have no region are empty ones.
+    assert shown == (None if expected is None else {"many": [], "spans": []} | expected)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        PAGES.format(CHOICE.format(' perItem="true"')),
+        PAGES.format(BOXES),
+        REPEATED,
+        TEXT_CONFIG.replace('toName="text"', 'toName="text" value="$options"'),
+    ],
+)
+def test_what_no_answer_can_be_about_is_not_asked(config: str) -> None:
+    with pytest.raises(Refused, match="no control for a prompt to fill"):
+        answers.answer_schema(config)
+
+
+def test_an_answer_may_be_about_all_pages() -> None:
+    assert list(answers.answer_schema(PAGES.format(CHOICE.format("")))["properties"]) == ["c"]
+
+
+def test_a_preference_is_of_all_its_objects() -> None:
+    config = (
+        '<View><Text name="x" value="$x"/><Text name="y" value="$y"/>'
+        '<Pairwise name="better" toName="x,y"/></View>'
+    )
+    one = {"from_name": "better", "type": "pairwise", "value": {"selected": "left"}}
+    compare = Comparison(read_config(config)).agreement
+    assert compare([{**one, "to_name": "better"}], [{**one, "to_name": "x,y"}]) == 1.0
 
 
 def test_regions_of_other_pages_and_an_order_are_not_the_same() -> None:
