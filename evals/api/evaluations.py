@@ -20,7 +20,7 @@ from evals.api.serializers import AcceptanceSerializer, ComputeSerializer
 from evals.db import evaluations
 from evals.documents.comparison import Comparison, Difference
 from evals.documents.evaluation import Evaluation, EvaluationList
-from evals.documents.refusals import InvalidImport, ProjectNotFound, ReportNotFound
+from evals.documents.refusals import InvalidImport, ProjectNotFound, Refusal, ReportNotFound
 from evals.imports import save
 from evals.jobs import requests, state
 from evals.models import ModelEval
@@ -198,7 +198,10 @@ class EvaluationViewSet(EvaluationRoutes):
     @audit.recorded("evaluation.rerun")
     def rerun(self, request: Request, workspace: str, eval_id: str) -> HttpResponse:
         def repeat() -> HttpResponse:
-            evaluation = requests.repeat(self.evaluation())
+            found = self.evaluation()
+            if request.data:
+                raise Refusal("It is the same request again: leave the body out, or POST another.")
+            evaluation = requests.repeat(found)
             audit.note(request, target=f"evaluation {evaluation.eval_id}", of=eval_id)
             return answer(document_of(evaluation), status.HTTP_202_ACCEPTED)
 

@@ -192,3 +192,8 @@ class AcceptanceSerializer(serializers.Serializer[Any]):
         help_text="Whether later versions are measured by it. Accepting it takes the mark from "
         "the other one of its project and control."
     )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """As they are. Nothing else can be changed."""
+        refuse_unread(self.initial_data, self.fields)
+        return attrs

@@ -219,9 +219,10 @@ def _is_true(text: str | None) -> bool:
 
 
 def _whole(text: str | None, default: int) -> int:
-    """A whole number above 0; the default for anything else."""
-    is_whole = text is not None and text.isascii() and text.isdecimal() and len(text) < 10
-    return (int(text) if text and is_whole else 0) or default
+    """A whole number above 0, spaces around it or not; the default for anything else."""
+    told = (text or "").strip()
+    is_whole = told.isascii() and told.isdecimal() and len(told) < 10
+    return (int(told) if is_whole else 0) or default
 
 
 def label_sources(config: Config, control: Control) -> list[Control]:

@@ -16,7 +16,7 @@ from evals.db.images import ground_truth_digest
 from evals.documents.evaluation import Headline, PrimaryMetric
 from evals.jobs import state
 from evals.jobs.finishing import shares, totals, vectors
-from evals.jobs.finishing.shared_classes import unshared_classes
+from evals.jobs.finishing.shared_classes import unknown_classes, unshared_classes
 from evals.models import ModelEval, Split
 from evals.panels.counted import Counted, SplitTotal
 from evals.panels.table import PANELS
@@ -49,7 +49,11 @@ def finish(evaluation: ModelEval, mine: Holder) -> None:
             stored_vectors.write_back(evaluation, vectors.of_predictions(evaluation, findings))
         chunks.delete(evaluation.pk)
         summary = _summary(evaluation, counted.head)
-        warnings = [*evaluation.warnings, *unshared_classes(evaluation, counted)]
+        warnings = [
+            *evaluation.warnings,
+            *unshared_classes(evaluation, counted),
+            *unknown_classes(evaluation, counted),
+        ]
         state.finish(evaluation.pk, mine, summary=summary, engines=_engines(), warnings=warnings)
 
 

@@ -15,6 +15,8 @@ from evals.panels.counted import Counted
 REASON = "no_shared_class"
 #: Some classes are shared, and some are written otherwise.
 SIMILAR = "similar_classes"
+#: Classes were asked for that there are not.
+UNKNOWN = "unknown_classes"
 #: Classes of a side that are named.
 MOST_NAMED = 10
 
@@ -60,6 +62,27 @@ def unshared_classes(evaluation: ModelEval, counted: Counted) -> Iterator[dict[s
             f"the predictions have {_named(predicted)}.{advice}"
         ),
     }
+
+
+def unknown_classes(evaluation: ModelEval, counted: Counted) -> Iterator[dict[str, Any]]:
+    """The warning about classes that were asked for and that neither the labelling config nor any
+    region has: a typing error leaves out what was meant.
+    """
+    asked = evaluation.options.get("classes", ())
+    if not asked or evaluation.project is None:
+        return
+    kind, reading = kind_of(evaluation), reading_of(evaluation.reading)
+    labels = known_labels(evaluation.project, kind, reading)
+    met = {name for side in _classes_of_sides(evaluation.classes, counted) for name in side}
+    known = {reading.called(label) for label in labels} | labels | met
+    if unknown := [name for name in asked if name not in known]:
+        yield {
+            "reason": UNKNOWN,
+            "message": (
+                "Of the classes that were asked for, neither the labelling config nor any region "
+                f"has {_named([repr(name) for name in unknown])}."
+            ),
+        }
 
 
 #: How names differ that are taken for the same.

@@ -154,3 +154,11 @@ def test_statements(
     # the two ends of a savepoint.
     with django_assert_num_queries(9 + RECORDED):
         patch(ada, found, {"accepted": True})
+
+
+def test_nothing_else_can_be_changed(ada: Caller, make: Callable[..., ModelEval]) -> None:
+    found = make()
+    answer = patch(ada, found, {"accepted": True, "versionId": "9"})
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    found.refresh_from_db()
+    assert not found.is_accepted

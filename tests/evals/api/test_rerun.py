@@ -181,3 +181,10 @@ def test_lineage_is_one_statement(
     made = again(ada, evaluation)
     with django_assert_num_queries(1):
         assert lineage(made) == (evaluation.eval_id, None)
+
+
+def test_a_body_is_refused(ada: Caller, evaluation: ModelEval) -> None:
+    """It was ignored: the numbers were those of the first request."""
+    answer = ada.client.post(f"{path_of(evaluation)}/rerun", {"confidence": 50}, format="json")
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    assert ada.client.post(f"{path_of(evaluation)}/rerun", {}, format="json").status_code == 202

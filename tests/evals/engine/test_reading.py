@@ -401,7 +401,7 @@ def test_a_taxonomy_is_a_tree_and_a_rating_says_how_many_stars() -> None:
         '<View><Text name="t" value="$text"/><Taxonomy name="x" toName="t">'
         '<Choice value="Animal" alias="a"><Choice value="Dog"/><Choice value="Cat">'
         '<Choice value="Manx"/></Choice></Choice><Choice value="Plant"/></Taxonomy>'
-        '<Rating name="r" toName="t" maxRating="7"/><Rating name="s" toName="t"/>'
+        '<Rating name="r" toName="t" maxRating=" 7 "/><Rating name="s" toName="t"/>'
         '<Rating name="u" toName="t" maxRating="many"/><Rating name="v" toName="t" maxRating="0"/>'
         "</View>"
     )

@@ -291,3 +291,24 @@ def test_names_of_the_map_that_boxes_have_are_used(
     warnings = computed(ada, made, labelMap=label_map).warnings
     assert [one["reason"] for one in warnings] == ["unused_label_map"]
     assert warnings[0]["message"].startswith("The labelMap renames 'lorry': neither")
+
+
+@pytest.mark.parametrize(
+    ("classes", "unknown"),
+    [
+        (["Car", "lorry"], ["lorry"]),
+        (["Car", "person", "van"], ["person"]),
+        (["Car", "Person"], []),
+    ],
+)
+def test_classes_that_there_are_not_are_told(
+    ada: Caller, make_project: MakeProject, classes: list[str], unknown: list[str]
+) -> None:
+    """What was meant was left out, and the class that was written had nothing."""
+    made = make_project(ada, title="Asked")
+    truth = [box(name, 30 * n, 10, 20, 20) for n, name in enumerate(["Car", "van", "Bus"])]
+    header, *_ = evaluated(ada, made, [(truth, truth)], classes=classes)
+    told = [one for one in header["warnings"] if one["reason"] == "unknown_classes"]
+    assert [one["message"].partition("any region has ")[2] for one in told] == [
+        f"{name!r}." for name in unknown
+    ]
