@@ -97,7 +97,7 @@ def test_keeps_what_stands_beside_the_regions(ada: Caller, task: int, url: str) 
     tasks = [{"data": {"image": "b.jpg"}, "predictions": [body[0]]}]
     ada.client.post(url.removesuffix("/predictions"), tasks, format="json")
     rows = Prediction.objects.order_by("id").values_list("cluster", "neighbors", "mislabeling")
-    alone = [(3, near, 0.25), (3, None, 1.0), (-3, {}, 0.0), (None, None, 0.0)]
+    alone: list[Any] = [(3, near, 0.25), (3, None, 1.0), (-3, {}, 0.0), (None, None, 0.0)]
     # The tasks that an imported one was near to have other ids here.
     assert list(rows) == [*alone, (3, None, 0.25)]
 
