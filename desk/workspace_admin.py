@@ -153,6 +153,21 @@ class PrettyJSONField(forms.JSONField):
         return json.dumps(value, ensure_ascii=False, indent=2)
 
 
+class LinesField(forms.CharField):
+    """Text of several lines. Browsers send their ends as CRLF: a text that nobody touched would
+    count as changed, and be stored otherwise.
+    """
+
+    def to_python(self, value: Any) -> Any:
+        """With the ends that text has elsewhere."""
+        text = super().to_python(value)
+        return text.replace("\r\n", "\n") if isinstance(text, str) else text
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Whether more than the ends of its lines differs."""
+        return super().has_changed(self.to_python(initial), data)
+
+
 class DeskForm(forms.ModelForm):  # type: ignore[type-arg]
     """A form whose values are checked by the function that writes them, not by the model.
 
@@ -183,7 +198,10 @@ class WorkspaceAdmin(RecordedAdmin):
     show_facets = ShowFacets.NEVER
     list_per_page = list_max_show_all = 50
     list_disable_select_all = True
-    formfield_overrides = {models.JSONField: {"form_class": PrettyJSONField, "widget": CODE}}
+    formfield_overrides = {
+        models.JSONField: {"form_class": PrettyJSONField, "widget": CODE},
+        models.TextField: {"form_class": LinesField},
+    }
     #: The field that says where a row belongs. It is chosen once; a row never moves.
     belongs_to: ClassVar[str] = ""
     #: What an empty list says: what its rows are for, and what makes the first one.

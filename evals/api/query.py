@@ -6,7 +6,7 @@ Each refusal has the evaluation client's own code.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 from rest_framework.fields import empty
@@ -108,8 +108,18 @@ class FlagField(serializers.BooleanField):
 class ListQuery(Query):
     """What the list of evaluations is narrowed to: one of project, version and model at most."""
 
+    #: Of which one alone may be given, and what each is of.
+    NAMES: ClassVar[Mapping[str, str]] = {
+        "project": "project",
+        "version": "version",
+        "versionId": "version",
+        "model": "model",
+        "modelId": "model",
+    }
     project = TextField("Of this project: slug or id.")
-    version = TextField("Of this version, whatever the project.")
+    version = TextField(
+        "Of this version, whatever the project; empty: of predictions without a version."
+    )
     versionId = TextField("As `version`.")
     model = TextField("Of this model.")
     modelId = TextField("As `model`.")
@@ -126,13 +136,15 @@ class ListQuery(Query):
     def asked(cls, query: Mapping[str, str]) -> Asked:
         """The keywords of `evals.db.evaluations.newest`. InvalidFilterCombination for several."""
         asked = super().asked(query)
-        one = {
-            "project": asked["project"],
-            "version": asked["version"] or asked["versionId"],
-            "model": asked["model"] or asked["modelId"],
-        }
-        if sum(value is not None for value in one.values()) > 1:
+        given = {name: query[name] for name in cls.NAMES if name in query}
+        if len(given) > 1:
             raise InvalidFilterCombination()
+        one: dict[str, str | None] = dict.fromkeys(cls.NAMES.values())
+        for name, value in given.items():
+            # A variable that a script left unset; a version alone may be the empty one.
+            if not value and cls.NAMES[name] != "version":
+                raise Refusal(f"{name} is empty: leave it out to list all.")
+            one[cls.NAMES[name]] = asked[name] or value
         state = {"status": asked["status"], "accepted": asked["accepted"]}
         return {**one, **state, "limit": min(asked["limit"], LIST_MOST)}
 
@@ -257,7 +269,9 @@ def _label(name: str | None, classes: Sequence[str]) -> int | None:
 
 
 def _cell(text: str | None, classes: Sequence[str]) -> tuple[int, int] | None:
-    """[actual, predicted] by index in `classes` of the matrix, or by name."""
+    """[actual, predicted] by index in `classes` of the matrix, or by name. InvalidFilter for what
+    is no cell, or may be several.
+    """
     if text is None:
         return None
     pair = NUMBERED_CELL.fullmatch(text)
@@ -269,14 +283,24 @@ def _cell(text: str | None, classes: Sequence[str]) -> tuple[int, int] | None:
         index.setdefault(name, label)
     numbers = {str(label): label for label in range(len(classes) + 1)}
     commas = [at for at, character in enumerate(text) if character == ","]
+    told = [(text[:at], text[at + 1 :]) for at in commas]
+    trimmed = [(actual.strip(), predicted.strip()) for actual, predicted in told]
     for names in (index, numbers):
-        for at in commas:
-            for actual, predicted in (
-                (text[:at], text[at + 1 :]),
-                (text[:at].strip(), text[at + 1 :].strip()),
-            ):
-                if actual in names and predicted in names:
-                    return names[actual], names[predicted]
+        for pairs in (told, trimmed):
+            meant = {
+                (names[actual], names[predicted])
+                for actual, predicted in pairs
+                if actual in names and predicted in names
+            }
+            if len(meant) > 1:
+                cells = " or ".join(
+                    f"[{actual},{predicted}]" for actual, predicted in sorted(meant)
+                )
+                raise InvalidFilter(
+                    f"cell may be {cells}, as class names have commas: ask by the indices."
+                )
+            if meant:
+                return meant.pop()
     raise InvalidFilter(
         "cell must be actual,predicted: two class names, or their indices in the matrix, or "
         "[actual,predicted]: their indices, whatever classes are called."

@@ -117,7 +117,7 @@ def panel(panel: Panel) -> Callable[[View], View]:
         panel.operation_id,
         panel.summary,
         {200: document(panel.document, has_identity=True)},
-        *([400] if has_query else []),
+        400,
         409,
         parameters=[WORKSPACE, EVALUATION],
         query=panel.query if has_query else None,

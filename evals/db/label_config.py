@@ -93,6 +93,18 @@ def classes_of(
     return list(names), kind.is_multi_label(controls)
 
 
+def known_labels(project: Project, kind: Kind, reading: Reading) -> set[str]:
+    """The labels that the config has for these controls, stored or shown, nodes of trees and key
+    points among them.
+    """
+    config = read_config(project.label_config)
+    controls = [one for one in config.controls if one.name in reading.controls]
+    aliases = aliases_among(config, controls)
+    shown = {name for one in (aliases.shared, *aliases.own.values()) for name in one}
+    points = _keypoints(config, controls) if kind.has_keypoints else {}
+    return {*kind.classes(config, controls), *shown, *points, *points.values()}
+
+
 def _of_control(
     config: Config, name: str, task_type: str | None, labels: Mapping[str, Any]
 ) -> Chosen:

@@ -50,7 +50,7 @@ def read_answers(
     What is not read goes to `notes`. `UnknownLabels` names all labels that are not in `classes`.
     """
     unknown: set[str] = set()
-    index = reading.index(classes)
+    index = reading.index(classes, notes.mapped)
     sides: tuple[list[list[Answer[Value]]], list[list[Answer[Value]]]] = ([], [])
     for number, image in enumerate(images):
         default = 1.0 if image.score is None else image.score

@@ -41,6 +41,15 @@ class Notes:
     reach_pct: list[float] = field(default_factory=lambda: [0.0, 0.0])
     #: Stretches of time that are told in numbers, beside others that are told as dates.
     numbers_as_dates: int = 0
+    #: True objects whose crowd or area is told in a form that is not read.
+    unread_meta: int = 0
+    #: Spans whose own text is not what stands at their place, or whose place is beyond the text.
+    other_text: int = 0
+
+    #: Tasks that say something of their images in a form that is not read.
+    misread_tasks: int = 0
+    #: Labels that a labelMap names and that were met, read or not.
+    mapped: set[str] = field(default_factory=set)
 
     def ignore(
         self, reason: Reason, *, is_truth: bool, image: int, region: str | int, was_meant: bool

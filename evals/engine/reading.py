@@ -126,8 +126,14 @@ class Reading:
         """Whether every task has one image."""
         return not self.objects or (len(self.objects) == 1 and self.objects[0].counted() is None)
 
-    def index(self, classes: Sequence[str]) -> dict[str, int]:
-        """The class of each label, stored or shown."""
+    def index(self, classes: Sequence[str], met: set[str] | None = None) -> dict[str, int]:
+        """The class of each label, stored or shown. `met` learns which labels of the `label_map` it
+        is asked for.
+        """
+        index = self._index(classes)
+        return index if met is None or not self.label_map else Watched(index, self.label_map, met)
+
+    def _index(self, classes: Sequence[str]) -> dict[str, int]:
         index = {name: label for label, name in enumerate(classes)}
         for shown, stored in self.aliases.items():
             if stored in index:
@@ -142,8 +148,12 @@ class Reading:
                     index.pop(name, None)
         return index
 
-    def keypoint_index(self) -> dict[str, int]:
-        """The key point of each label, stored, shown or called otherwise."""
+    def keypoint_index(self, met: set[str] | None = None) -> dict[str, int]:
+        """The key point of each label, stored, shown or called otherwise; `met` as in `index`."""
+        index = self._keypoint_index()
+        return index if met is None or not self.label_map else Watched(index, self.label_map, met)
+
+    def _keypoint_index(self) -> dict[str, int]:
         known = {called: at for at, (called, _) in enumerate(self.keypoints)}
         index = dict(known)
         for at, (_, shown) in enumerate(self.keypoints):
@@ -217,6 +227,11 @@ class Reading:
         """The key of a paragraph's text in the task's data; empty for other objects."""
         one = self.object_at(place)
         return one.text_key if one is not None else ""
+
+    def is_plain_text(self, place: Place | None) -> bool:
+        """Whether the value of its object in a task's data is the text itself, where it is one."""
+        one = self.object_at(place)
+        return one is not None and not one.is_html and not one.text_key
 
     def object_at(self, place: Place | None) -> ObjectOf | None:
         """The object that an image is of; the first where the place does not say."""
@@ -300,6 +315,33 @@ def reading_of(document: Mapping[str, Any]) -> Reading:
             "keypoints": tuple((stored, shown) for stored, shown in document["keypoints"]),
         }
     )
+
+
+class Watched(dict[str, int]):
+    """An index that keeps which labels of a map it was asked for: nothing else goes by all labels
+    that are met. Without a map nobody pays for it.
+    """
+
+    def __init__(self, index: Mapping[str, int], label_map: Mapping[str, Any], met: set[str]):
+        super().__init__(index)
+        self._label_map, self._met = label_map, met
+
+    def _meet(self, label: str) -> None:
+        if label in self._label_map:
+            self._met.add(label)
+
+    def __getitem__(self, label: str) -> int:
+        self._meet(label)
+        return super().__getitem__(label)
+
+    def __contains__(self, label: object) -> bool:
+        self._meet(str(label))
+        return super().__contains__(label)
+
+    def get(self, label: str, default: Any = None) -> Any:
+        """As of every dict."""
+        self._meet(label)
+        return super().get(label, default)
 
 
 def _fits(pattern: str, name: str) -> bool:

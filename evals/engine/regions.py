@@ -75,7 +75,7 @@ class _Reader:
 
     def __init__(self, reading: Reading, classes: Sequence[str], notes: Notes) -> None:
         self.reading = reading
-        self.index = reading.index(classes)
+        self.index = reading.index(classes, notes.mapped)
         self.notes = notes
         self.asks_names = reading.asks_names
         self.unknown: set[str] = set()
@@ -182,7 +182,7 @@ class _Reader:
             raise UnknownLabels(self.unknown)
         tables = self.truth.table(), self.predicted.table()
         self._settle_sizes(tables, n_images)
-        self.notes.read = [len(table) for table in tables]
+        self.notes.read, self.notes.unread_meta = list(map(len, tables)), self.truth.n_unread
         scores = tables[1][:, 2]
         self.notes.odd_scores += int(((scores < 0) | (scores > 1)).sum())
         drawn = self.geometry.drawn() if self.geometry else None

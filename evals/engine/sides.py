@@ -186,6 +186,8 @@ class GatheredSide:
     regions: dict[int, int] = field(default_factory=dict)
     crowds: set[int] = field(default_factory=set)
     areas: dict[int, float] = field(default_factory=dict)
+    #: Objects of which the data says something of that which is no answer.
+    n_unread: int = 0
 
     def take(
         self, at: int, row: Row, told: Mapping[str, Any], partners: Sequence[Any] = ()
@@ -201,11 +203,15 @@ class GatheredSide:
             self.tell(position, meta.get("iscrowd"), meta.get("area"))
 
     def tell(self, position: int, is_crowd: Any, area: Any) -> None:
-        """Takes in what the data says of an object; what is no answer says nothing."""
-        if read_crowd(is_crowd):
+        """Takes in what the data says of an object; what is no answer says nothing, and is counted
+        in `n_unread`.
+        """
+        is_one = read_crowd(is_crowd)
+        if is_one:
             self.crowds.add(position)
         if (known := read_area(area)) is not None:
             self.areas[position] = known
+        self.n_unread += is_one is None or (known is None and area not in (None, ""))
 
     def table(self) -> Floats:
         """The rows as an array, float64 (n, 9)."""

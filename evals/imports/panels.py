@@ -18,7 +18,7 @@ from evals.documents.evaluation import Headline
 from evals.documents.schema import schema_of
 from evals.engine.events import total_counts
 from evals.engine.metrics import scores_of
-from evals.imports.file import Outline, UnreadableFile
+from evals.imports.file import Disagreements, Outline, UnreadableFile
 from evals.imports.images import CountedFile
 from evals.models import ModelEval, Split
 from evals.panels.counted import HEADLINE_SPLITS, Imported
@@ -26,6 +26,12 @@ from evals.panels.table import PANELS
 from predictions_api.http.storable import is_number
 
 # The evaluation's identity is given by this server.
+#: What the headline has of the sweep's optimum.
+OF_OPTIMUM = ("precision", "recall")
+SHARES = frozenset(
+    {"map50", "map50_95", "map75", "mIoU", "iou", "accuracy", "precision", "recall", "f1",
+     "optimalThreshold"}
+)  # fmt: skip
 HEADER_KEYS = frozenset({"evalId", "project", "versionId", "modelId", "projectId", "id"})
 
 
@@ -61,6 +67,24 @@ def given_panels(outlined: Outline) -> Iterator[NewPanel]:
         yield NewPanel(kind, text)
 
 
+def check_shares(outlined: Outline, conflicts: Disagreements) -> None:
+    """The numbers of `mapResults` and `confidenceSweep` that are from 0 to 1 by what they are."""
+    for key in ("mapResults", "confidenceSweep"):
+        for path, share in _shares(outlined.keys.get(key), key):
+            conflicts.add(path, f"is {share!r:.50}; it must be from 0 to 1")
+
+
+def _shares(value: Any, path: str) -> Iterator[tuple[str, float]]:
+    """The shares below a value that are out of range, with their paths."""
+    # What a kind measures beside may be any number.
+    inside = value.items() if isinstance(value, dict) else ()
+    for name, one in inside:
+        if name in SHARES and is_number(one) and not 0 <= one <= 1:
+            yield f"{path}.{name}", one
+        elif name != "metrics":
+            yield from _shares(one, f"{path}.{name}")
+
+
 def derived_panels(outlined: Outline, counted: CountedFile) -> Iterator[NewPanel]:
     """The panels that follow from the images and from the given ones."""
     imported = Imported(outlined.keys, outlined.classes, outlined.confidences, counted.totals)
@@ -77,15 +101,15 @@ def summary_of(evaluation: ModelEval, outlined: Outline, counted: CountedFile) -
     head = next(with_images, Split.TEST)
     of_split = _split_of(outlined.keys.get("mapResults"), head.label)
     best = _split_of(outlined.keys.get("confidenceSweep"), head.label).get("optimalMetrics")
-    if not isinstance(best, dict):
+    if not isinstance(best, dict) or not all(is_number(best.get(name)) for name in OF_OPTIMUM):
         counts = total_counts(counted.totals[head.value], n_classes=len(outlined.classes))
         best = asdict(scores_of(counts).at(evaluation.confidence))
     is_boxes = kind_of(evaluation).has_precision
     headline = Headline(
         mean_ap=_number(of_split.get("map50")) if is_boxes else None,
         mean_iou=_number(of_split.get("mIoU")),
-        precision=_number(best.get("precision")) or 0.0,
-        recall=_number(best.get("recall")) or 0.0,
+        precision=float(best["precision"]),
+        recall=float(best["recall"]),
         split=msgspec.UNSET if head == Split.TEST else head.label,
     )
     metrics = {

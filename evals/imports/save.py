@@ -20,7 +20,7 @@ from evals.documents.refusals import InvalidImport, ProjectNotFound
 from evals.engine.kinds.table import KINDS
 from evals.imports.file import IMAGE_BYTES, Disagreements, Outline, UnreadableFile, outline
 from evals.imports.images import CountedFile, Gathered, check_matrices, count, gather
-from evals.imports.panels import derived_panels, given_panels, summary_of
+from evals.imports.panels import check_shares, derived_panels, given_panels, summary_of
 from evals.models import ModelEval, Split, TaskType
 from predictions_api import memory
 from predictions_api.http.storable import is_number, number_within
@@ -57,6 +57,7 @@ def import_file(
         raise InvalidImport(error.detail) from error
     counted = count(evaluation, gathered)
     check_matrices(outlined, counted, conflicts)
+    check_shares(outlined, conflicts)
     if strict and conflicts.count:
         raise InvalidImport(conflicts.text())
     evaluation.warnings = conflicts.named

@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from evals.db.definition import kind_of
+from evals.db.label_config import known_labels
 from evals.db.snapshot.plan import CannotEvaluate, PlannedRow
 from evals.documents.slices import MOST_VALUES
 from evals.engine.notes import Notes
+from evals.engine.reading import reading_of
 from evals.models import EvalChunk, ModelEval, Split
 from predictions.regions.labels import Reason
 
@@ -18,6 +21,10 @@ TOO_VARIED = "too_many_values"
 NOTHING_READ = "nothing_read"
 BOXES_BESIDE_OUTLINES = "boxes_beside_outlines"
 WITHIN_ONE_PER_CENT = "within_one_per_cent"
+UNREAD_FACTS = "unread_task_facts"
+UNUSED_NAMES = "unused_label_map"
+#: Names of the labelMap that a warning spells out.
+MOST_NAMED = 10
 #: How far shares from 0 to 1 reach that were stored as per cent, and a little for rounding.
 REACH_OF_SHARES_PCT = 1 + 1e-6
 MESSAGES = {
@@ -59,6 +66,23 @@ MESSAGES = {
         "{regions} stretches tell their time in numbers where others of the same recording tell "
         "dates: the numbers are read as milliseconds since 1970, as Label Studio reads them."
     ),
+    "unread_meta": (
+        "{regions} true regions have a meta.iscrowd that is neither 0 nor 1, or a meta.area that "
+        "is no number from 0 on: that is not read."
+    ),
+    UNREAD_FACTS: (
+        "{tasks} tasks have in their meta an image_size, augmentations, image_id or image_name in "
+        "a form that is not read: they count as if it were not there."
+    ),
+    UNUSED_NAMES: (
+        "The labelMap renames {names}: neither the labelling config nor any region that was read "
+        "has a label of that name, so this changes nothing."
+    ),
+    "text_differs": (
+        "{regions} spans say another text than stands at their place in the task's text, or reach "
+        "beyond its end. They are compared by their place: are its characters counted otherwise, "
+        "an emoji as two, or was the text edited?"
+    ),
 }
 #: Warnings about regions, by what their number is called in the notes of a chunk.
 COUNTED = {
@@ -67,6 +91,8 @@ COUNTED = {
     "score_out_of_range": "oddScores",
     "outside_image": "outside",
     "numbers_beside_dates": "numbersAsDates",
+    "text_differs": "otherText",
+    "unread_meta": "unreadMeta",
 }
 
 
@@ -94,6 +120,10 @@ def chunk_notes(notes: Notes, rows: Sequence[PlannedRow]) -> dict[str, Any]:
         "outside": notes.outside,
         "reachPct": notes.reach_pct,
         "numbersAsDates": notes.numbers_as_dates,
+        "otherText": notes.other_text,
+        "unreadMeta": notes.unread_meta,
+        "misreadTasks": notes.misread_tasks,
+        "mapped": sorted(notes.mapped),
     }  # fmt: skip
 
 
@@ -120,7 +150,12 @@ def summarise(evaluation: ModelEval) -> None:
     notes = [one for one in chunks.values_list("notes", flat=True) if one]
     evaluation.ignored = _ignored(notes)
     planned = [one for one in evaluation.warnings if one["reason"] in (OWN_TRUTHS, TOO_VARIED)]
-    evaluation.warnings = [*planned, *_nothing_read(evaluation.ignored, notes), *_warnings(notes)]
+    evaluation.warnings = [
+        *planned,
+        *_nothing_read(evaluation.ignored, notes),
+        *_warnings(notes),
+        *_unused_names(evaluation, notes),
+    ]
     evaluation.save(update_fields=["ignored", "warnings"])
     for at, side in enumerate(SIDES):
         read = sum(one["read"][at] for one in notes)
@@ -167,9 +202,29 @@ def _warnings(notes: Sequence[dict[str, Any]]) -> Iterable[dict[str, Any]]:
         if 0 < reach_pct <= REACH_OF_SHARES_PCT:
             yield _warning(WITHIN_ONE_PER_CENT, read[at], side=side)
     for reason, name in COUNTED.items():
-        regions = sum(one[name] for one in notes)
+        # A chunk that was counted by an earlier release does not know all of them.
+        regions = sum(one.get(name, 0) for one in notes)
         if regions:
             yield _warning(reason, regions)
+    if tasks := sum(one.get("misreadTasks", 0) for one in notes):
+        message = MESSAGES[UNREAD_FACTS].format(tasks=tasks)
+        yield {"reason": UNREAD_FACTS, "tasks": tasks, "message": message}
+
+
+def _unused_names(
+    evaluation: ModelEval, notes: Sequence[dict[str, Any]]
+) -> Iterable[dict[str, Any]]:
+    """The warning about names of the labelMap that no label has: a typing error changes nothing."""
+    asked = evaluation.options.get("labelMap", {})
+    # A chunk that was counted by an earlier release does not know which labels it met.
+    if not asked or evaluation.project is None or not all("mapped" in one for one in notes):
+        return
+    met = {name for one in notes for name in one["mapped"]}
+    known = known_labels(evaluation.project, kind_of(evaluation), reading_of(evaluation.reading))
+    if unused := [name for name in asked if name not in met and name not in known]:
+        more = f" and {len(unused) - MOST_NAMED:,} more" if len(unused) > MOST_NAMED else ""
+        names = ", ".join(map(repr, unused[:MOST_NAMED])) + more
+        yield {"reason": UNUSED_NAMES, "message": MESSAGES[UNUSED_NAMES].format(names=names)}
 
 
 def _warning(reason: str, regions: int, **facts: Any) -> dict[str, Any]:

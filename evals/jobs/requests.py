@@ -57,6 +57,9 @@ def _made(
     _refuse_unreadable(options.get("query"), project.pk)
     chosen = choose(project, **asked, **_labels(options))
     _refuse_unread(chosen.kind, values)
+    threshold = values.get("iouThreshold", chosen.kind.iou_threshold)
+    inclusive = values.get("iouInclusive", chosen.kind.is_inclusive)
+    _refuse_beyond(chosen.kind, threshold, inclusive=inclusive)
     _refuse_renamed(chosen.reading, options.get("classes", ()))
     _refuse_unknown_points(chosen.reading, options.get("keypointSigmas", ()))
     _refuse_impossible(project, values["modelVersion"], ground_truth)
@@ -72,8 +75,8 @@ def _made(
         model_version=values["modelVersion"],
         options=options,
         matching=values.get("matching", Rule.IOU_CLASS_FIRST.value),
-        iou_threshold=values.get("iouThreshold", chosen.kind.iou_threshold),
-        inclusive=values.get("iouInclusive", chosen.kind.is_inclusive),
+        iou_threshold=threshold,
+        inclusive=inclusive,
         confidence=values["confidence"],
         median_latency_ms=values.get("medianLatencyMs"),
         writes_back=values["writeBack"],
@@ -155,6 +158,16 @@ def _refuse_unread(kind: Kind, values: Mapping[str, Any]) -> None:
             raise Refusal(
                 f"{name} means nothing to {kind.task_type}: leave it out.", "invalid_request"
             )
+
+
+def _refuse_beyond(kind: Kind, threshold: float, *, inclusive: bool) -> None:
+    """A Refusal for a limit that nothing is above: equal places would not match, either."""
+    if kind.parameters >= OF_MATCHING and threshold >= 1 and not inclusive:
+        raise Refusal(
+            "iouThreshold: no overlap is above 1, so nothing would match. Ask with "
+            "iouInclusive: true for those that are exactly 1.",
+            "invalid_request",
+        )
 
 
 def _refuse_renamed(reading: Reading, classes: Sequence[str]) -> None:

@@ -286,6 +286,7 @@ def _count(evaluation: ModelEval, chunk: EvalChunk, mine: Holder) -> None:
         with transaction.atomic():
             chunks.keep(evaluation.pk, chunk.number, mine)
             writes.write_images(evaluation.pk, _new_images(chunk, images, counted))
+            counted.notes.misread_tasks = sum(image.is_misread for image in images)
             notes = chunk_notes(counted.notes, [image.row for image in images])
             chunks.add_parts(evaluation.pk, chunk.number, counted.parts, notes)
         # The next chunk is not read beside this one.

@@ -29,6 +29,8 @@ CELLS_LIMIT, CELLS_MOST = 10_000, 100_000
 #: What the parameter says that narrows a route to one slice.
 SLICE_HELP = "Only images of this slice: `key:value`, as `meta.camera:gate`."
 WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
+#: What every route takes: who asks.
+KEY = "api_key"
 
 #: The values of a query, by parameter.
 Asked = dict[str, Any]
@@ -48,6 +50,20 @@ class Query(serializers.Serializer[Any]):
             name: field.run_validation(query.get(name, absent))
             for name, (field, absent) in _fields_of(cls).items()
         }
+
+    @classmethod
+    def requested(cls, query: Mapping[str, str]) -> Asked:
+        """As `asked`, of a request to the route itself: what it does not read is refused.
+
+        A parameter that is written otherwise would leave its default in force, and the answer would
+        be about something else than was meant.
+        """
+        known = _fields_of(cls)
+        for name in query:
+            if name not in known and name != KEY:
+                there_are = f"There are {', '.join(known)}." if known else "This route has none."
+                raise Refusal(f"There is no parameter {name!r:.100}. {there_are}")
+        return cls.asked(query)
 
 
 @cache

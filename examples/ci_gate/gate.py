@@ -145,7 +145,11 @@ def quality(server: Server, header: Report, split: str) -> Report:
     is_high = is_map or primary["higherIsBetter"]
     for name in ("mAP", "mIoU", "accuracy") if is_map else (primary["name"],):
         if scores.get(name) is not None:
-            return {"name": name, "value": float(scores[name]), "higherIsBetter": is_high}
+            found = {"name": name, "value": float(scores[name]), "higherIsBetter": is_high}
+            if "missing" in scores:  # An error of answered tasks alone, not of the others.
+                of = scores["pairs"] + scores["missing"]
+                found["answered"] = f"{scores['pairs']} of {of} tasks"
+            return found
     name = "mAP" if is_map else primary["name"]
     raise Refused(f"{header['evalId']} has no {name} on the {split} split: nothing is there.")
 
@@ -191,13 +195,9 @@ def judge(server: Server, options: argparse.Namespace) -> Report:
     if (confidence := options.confidence) is None:
         confidence = round(100 * new["confidenceThreshold"])
     report: Report = {
-        "project": new["project"],
-        "modelVersion": new["modelVersion"],
-        "evaluation": new["evalId"],
-        "baseline": None,
-        "split": split,
-        "confidence": confidence,
-    }
+        "project": new["project"], "modelVersion": new["modelVersion"], "evaluation": new["evalId"],
+        "baseline": None, "split": split, "confidence": confidence,
+    }  # fmt: skip
     old = baseline_of(server, new, options.baseline)
     score, was = quality(server, new, split), None
     before: Recalls = {}
@@ -207,7 +207,9 @@ def judge(server: Server, options: argparse.Namespace) -> Report:
         truth = {name: old["snapshot"][name] for name in TRUTHS if name in old.get("snapshot", {})}
         if any(value != new["snapshot"].get(name) for name, value in truth.items()):
             report["baseline"]["olderGroundTruth"] = True
-        was = quality(server, old, split)["value"]
+        standing = quality(server, old, split)
+        was = standing["value"]
+        report["baseline"] |= {k: v for k, v in standing.items() if k == "answered"}
         before = recalls(server, old, split, confidence)
     found = recalls(server, new, split, confidence)
     limits = {"limit": options.limit, "now": score.pop("value")}
@@ -307,7 +309,9 @@ def headline(report: Report) -> str:
     other = f"{old['modelVersion']} ({old['evaluation']})" if old else "nothing"
     other += " (of older ground truth: re-evaluate it)" if "olderGroundTruth" in old else ""
     new = f"{report['modelVersion']} ({report['evaluation']})"
-    return f"{new} against {other}: {WORDS[report['code']]}"
+    mine, its = (f" with answers to {one['answered']}" if "answered" in one else ""
+                 for one in (report["metric"], old))  # fmt: skip
+    return f"{new}{mine} against {other}{its}: {WORDS[report['code']]}"
 
 
 def as_text(report: Report) -> str:
@@ -353,16 +357,12 @@ def options_of(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--model-version", required=True)
     parser.add_argument("--control", help="Of several controls the one that is evaluated.")
     parser.add_argument("--ground-truth", choices=["marked", "all"])
-    parser.add_argument(
-        "--baseline", metavar="EVAL_ID|VERSION",
-        help="Compare with this evaluation, or the newest of this version; else the accepted one.",
-    )  # fmt: skip
+    named = "Compare with this evaluation, or the newest of this version; else the accepted one."
+    parser.add_argument("--baseline", metavar="EVAL_ID|VERSION", help=named)
     parser.add_argument("--split", choices=["train", "valid", "test"], default="test")
     parser.add_argument("--confidence", type=int, help="Percent of recall; the evaluation's own.")
-    parser.add_argument(
-        "--min-map", "--score-limit", dest="limit", type=amount,
-        help="Least mAP or what stands for it, of errors the most, whatever the baseline.",
-    )  # fmt: skip
+    least = "Least mAP or what stands for it, of errors the most, whatever the baseline."
+    parser.add_argument("--min-map", "--score-limit", dest="limit", type=amount, help=least)
     parser.add_argument("--max-drop-map", "--max-worse", dest="worse", type=amount, default=0.01)
     parser.add_argument("--max-drop-recall", type=amount, default=0.01, help="Of each class.")
     parser.add_argument("--max-drop-recall-few", type=amount, default=0.1, help="Of small classes.")

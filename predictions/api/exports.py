@@ -9,7 +9,7 @@ from typing import Any
 
 from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
 from rest_framework import status
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -36,6 +36,7 @@ from predictions_api.http.parameters import ordered_documents
 
 #: Of tasks that are none, nothing is exported: no task has this id.
 NO_TASKS = (0,)
+OF_PREDICTIONS = "Goes with source=predictions."
 NO_EXPORT = "No ProjectExport matches the given query."
 IN_PROGRESS = "in_progress"
 
@@ -65,6 +66,8 @@ class ProjectExportViewSet(Rows):
         """The file itself, as a stream; 202 and a job where that is asked for."""
         project = self._project()
         asked = ProjectExportParameters.read(request.query_params)
+        if asked["model_version"] is not None and asked["source"] != "predictions":
+            raise ValidationError({"model_version": [OF_PREDICTIONS]})
         ids = () if asked["ids"] is None else tuple(sorted({*asked["ids"]})) or NO_TASKS
         wanted = Wanted(
             asked["exportType"] or "JSON",

@@ -14,7 +14,7 @@ from accounts import audit
 from accounts.authentication import access_of
 from accounts.tokens import Access
 from predictions.api import idempotency
-from predictions.api.parameters import LoadParameters
+from predictions.api.parameters import LoadParameters, TaskImportParameters
 from predictions.api.schema import loads as docs
 from predictions.api.serializers import ProjectSerializer
 from predictions.api.viewset import Rows, json_response, validated
@@ -30,6 +30,7 @@ from predictions.imports.datasets.store import store
 from predictions.imports.datasets.wishes import Loaded, Wishes
 from predictions.models import Project
 from predictions_api import memory
+from predictions_api.http.parameters import NOT_TAKEN
 from predictions_api.http.rendering import FormatIsOurs
 
 SCOPE_TO_EVALUATE = "model-eval:write"
@@ -37,6 +38,7 @@ LACKS_SCOPE = f'This key lacks the scope "{SCOPE_TO_EVALUATE}".'
 NEEDS_FORM = "Send a form (multipart/form-data) with the files `ground_truth` and `predictions`."
 NEEDS_VERSION = "To evaluate, `predictions` and their `model_version` are needed."
 OF_TASKS = "This is of tasks, and is not read with `format`."
+ONE_FILE = "Give one file of each name; a folder is sent as one ZIP."
 #: Of the files of a request, unpacked.
 MOST_BYTES = 1 << 29
 TOO_LARGE = f"Unpacked, the files have over {MOST_BYTES:,} bytes: `manage.py load` takes them."
@@ -63,13 +65,14 @@ class LoadViewSet(Rows):
     @docs.LOAD
     @audit.recorded("dataset.loaded")
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
+        LoadParameters.refuse_others(request.query_params)
         wanted = LoadParameters.read(request.query_params)
         body = incoming(request)
         access = self.access()
 
         def load() -> HttpResponse:
             form = _form(body)
-            values = validated(self.form_class, _given(form))
+            values = validated(self.form_class, _given(form, self.form_class))
             if values["evaluate"]:
                 _check_evaluates(values, access)
             to = self.target(values)
@@ -94,11 +97,12 @@ def answer(
 ) -> HttpResponse:
     """The same into a project that is there: what an import answers, and what was found."""
     access = access_of(request)
+    TaskImportParameters.refuse_others(request.query_params)
     _refuse_task_parameters(wanted)
 
     def load() -> HttpResponse:
         form = _form(body)
-        values = validated(docs.FilesSerializer, _given(form))
+        values = validated(docs.FilesSerializer, _given(form, docs.FilesSerializer))
         loaded, imported = _load(form, values, wanted["format"], project, access)
         audit.note(request, format=wanted["format"], **_counts(loaded))
         if wanted["return_task_ids"]:
@@ -127,8 +131,17 @@ def _form(body: Incoming) -> Form:
     return body.form
 
 
-def _given(form: Form) -> dict[str, Any]:
-    """What a form gives: fields that are left empty are not given."""
+def _given(form: Form, form_class: type[docs.FilesSerializer]) -> dict[str, Any]:
+    """What a form gives: fields that are left empty are not given. ValidationError for names that
+    nothing reads, and for several files of one.
+    """
+    # The title is that of a form for a new project, and does no harm.
+    others = sorted({*form.fields, *form.named} - form_class().fields.keys() - {"title"})
+    errors = {name: [NOT_TAKEN] for name in others}
+    if not errors and len(form.files) > len(form.named):
+        errors = {name: [ONE_FILE] for name in form.named}
+    if errors:
+        raise ValidationError(errors)
     return {name: text for name, text in form.fields.items() if text != ""}
 
 

@@ -26,6 +26,10 @@ from predictions_api.http.parameters import (
     WordsParameter,
 )
 
+#: Where what would narrow a list, or an action, is read.
+IN_BODY = "It goes into the body."
+IN_QUERY = "It goes into the query."
+
 
 class UpsertParameters(Parameters):
     """How a prediction is stored."""
@@ -113,6 +117,9 @@ class TaskListParameters(TaskPageParameters):
         help_text="Only tasks with an annotation that was not cancelled."
     )
     review = RefusedParameter(reason="Tasks are not listed for review here.", unless=("false", "0"))
+    filters = RefusedParameter(reason=IN_QUERY)
+    ordering = RefusedParameter(reason=IN_QUERY)
+    view_id = RefusedParameter(reason="A view is named as view.")
     resolve_uri = FlagParameter(
         lenient=True, help_text="Without effect: addresses in the data stay as they are stored."
     )
@@ -166,7 +173,7 @@ class ProjectListParameters(ElsewhereParameters):
 
     include = WordsParameter(help_text="Only these keys, comma-separated.")
     title = TextParameter(help_text="Whose title contains this.")
-    ids = WordsParameter(help_text="Only these ids, comma-separated.")
+    ids = IdsParameter(help_text="Only these ids, comma-separated.")
     search = TextParameter(help_text="Whose title or description contains this.")
     filter = ChoiceParameter(
         ["all", "pinned_only", "exclude_pinned"],
@@ -280,6 +287,12 @@ class ActionParameters(ActionListParameters):
         help_text="The action.",
     )
     view = IdParameter(help_text="Only of the tasks of this saved view.")
+    query = RefusedParameter(reason=IN_BODY)
+    filters = RefusedParameter(reason=IN_BODY)
+    selectedItems = RefusedParameter(reason=IN_BODY)
+    model_version = RefusedParameter(reason=IN_BODY)
+    tags = RefusedParameter(reason=IN_BODY)
+    tabID = RefusedParameter(reason="A view is named as view.")
     wait = NumberParameter(
         help_text="Of `retrieve_tasks_predictions`: seconds, from 0 to 30, to wait for its jobs."
     )

@@ -36,7 +36,7 @@ from predictions.exports import dataset, formats
 from predictions.filters.predictions import PredictionFilter, filter_of
 from predictions.models import Prediction, Project
 from predictions_api.http.pagination import page_url
-from predictions_api.http.parameters import INVALID_CHOICE
+from predictions_api.http.parameters import INVALID_CHOICE, NOT_TAKEN
 from predictions_api.http.rendering import OrjsonRenderer, accepts_gzip
 
 NULL_ALONE = "Goes without model_version__isnull."
@@ -169,6 +169,7 @@ class PredictionViewSet(Rows):
     def export(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """Every row the filters let through, as a file; `limit` and `after` cut it as the list."""
         query = request.query_params
+        PredictionExportParameters.refuse_others(query)
         asked = PredictionExportParameters.read(query)
         name = asked["format"]
         if name in dataset.FORMATS:
@@ -202,9 +203,7 @@ class PredictionViewSet(Rows):
         others = PredictionListParameters().fields.keys() - taken
         if asked["ground_truth"]:
             others |= taken - {"project"}
-        errors = {
-            name: ["Not taken here."] for name in sorted(request.query_params.keys() & others)
-        }
+        errors = {name: [NOT_TAKEN] for name in sorted(request.query_params.keys() & others)}
         if (is_null := asked["model_version__isnull"]) is False:
             errors["model_version__isnull"] = [ONE_VERSION]
         if is_null and asked["model_version"] is not None:

@@ -24,12 +24,14 @@ from predictions.api.viewset import (
     Rows,
     committed_with_its_answer,
     json_response,
+    refuse_misspelt,
 )
 from predictions.db import projects, versions
 from predictions.db.documents import Document
 from predictions.models import Project
+from predictions_api.http.fields import refuse_unread
 from predictions_api.http.pagination import NumberedPages
-from predictions_api.http.parameters import ID_TEXT, ordered
+from predictions_api.http.parameters import ordered
 from predictions_api.http.storable import Refused, json_text
 
 
@@ -78,7 +80,7 @@ class ProjectViewSet(Rows):
             text = asked["search"]
             rows = rows.filter(Q(title__icontains=text) | Q(description__icontains=text))
         if asked["ids"] is not None:
-            rows = rows.filter(pk__in=[int(i) for i in asked["ids"] if ID_TEXT.fullmatch(i)])
+            rows = rows.filter(pk__in=asked["ids"])
         if asked["archived"]:
             rows = rows.none()
         if asked["filter"] != "all":
@@ -91,6 +93,7 @@ class ProjectViewSet(Rows):
 
     @committed_with_its_answer
     def _create(self) -> HttpResponse:
+        refuse_misspelt(ProjectSerializer, self.request.data)
         serializer = ProjectSerializer(data=self.request.data)
         serializer.is_valid(raise_exception=True)
         project = projects.create_project(
@@ -114,6 +117,7 @@ class ProjectViewSet(Rows):
 
     def _update(self, *, partial: bool) -> Response:
         project = self.get_object()
+        refuse_misspelt(ProjectSerializer, self.request.data)
         serializer = ProjectSerializer(project, data=self.request.data, partial=partial)
         serializer.is_valid(raise_exception=True)
         values = serializer.validated_data
@@ -153,6 +157,7 @@ class ProjectViewSet(Rows):
         project, body = self.get_object(), request.data
         if not isinstance(body, dict) or "model_version" not in body:
             raise ValidationError(["model_version param is required"])
+        refuse_unread(body, ["model_version"])
         version = body["model_version"]
         if version is not None:
             try:

@@ -13,7 +13,13 @@ from rest_framework.exceptions import ValidationError
 from predictions.imports.task_tags import TagsField
 from predictions.models import Project
 from predictions.regions import labelling
-from predictions_api.http.fields import FiniteField, JSONObjectField, PkField, StorableJSONField
+from predictions_api.http.fields import (
+    JSONObjectField,
+    MeasureField,
+    PkField,
+    StorableJSONField,
+    refuse_unread,
+)
 from predictions_api.http.storable import Refused
 
 
@@ -49,7 +55,7 @@ class PredictionSerializer(serializers.Serializer[Any]):
         " labeling interface",
     )
     created_ago = serializers.CharField(read_only=True, help_text="Delta time from creation time")
-    score = FiniteField(required=False, allow_null=True, help_text="Prediction score")
+    score = MeasureField(required=False, allow_null=True, help_text="Prediction score")
     cluster = serializers.IntegerField(
         required=False,
         allow_null=True,
@@ -62,7 +68,7 @@ class PredictionSerializer(serializers.Serializer[Any]):
         allow_null=True,
         help_text="Array of task IDs of the closest neighbors",
     )
-    mislabeling = FiniteField(required=False, help_text="Related task mislabeling score")
+    mislabeling = MeasureField(required=False, help_text="Related task mislabeling score")
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True)
     model = PkField(
@@ -101,7 +107,7 @@ class AnnotationSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True)
     draft_created_at = serializers.DateTimeField(read_only=True, allow_null=True)
-    lead_time = FiniteField(required=False, allow_null=True, help_text="Seconds spent.")
+    lead_time = MeasureField(required=False, allow_null=True, help_text="Seconds spent.")
     import_id = serializers.IntegerField(read_only=True, allow_null=True)
     last_action = serializers.CharField(read_only=True, allow_null=True)
     bulk_created = serializers.BooleanField(read_only=True)
@@ -120,7 +126,21 @@ class AnnotationSerializer(serializers.Serializer[Any]):
         return result
 
 
-class MarkSerializer(serializers.Serializer[Any]):
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses names that it does not know: more rows would be meant than were."""
+
+    #: Those that say nothing here.
+    without_effect: frozenset[str] = frozenset()
+
+    def to_internal_value(self, data: Any) -> Any:
+        """As always, of known names alone; one that is null says nothing."""
+        values = super().to_internal_value(data)
+        said = {name: value for name, value in data.items() if value is not None}
+        refuse_unread(said, [*self.fields, *self.without_effect])
+        return values
+
+
+class MarkSerializer(StrictSerializer):
     """Which annotations become ground truth, or cease to be: some by their ids, or a project's."""
 
     ground_truth = serializers.BooleanField(

@@ -25,10 +25,11 @@ from predictions.db.curation.views import existing_view
 from predictions.db.documents import Document
 from predictions.db.places import project_exists
 from predictions.db.reviews.accepting import accept_predictions, annotate_as_predicted
+from predictions.filters import keys
 from predictions.filters.tasks import TaskFilter, of_selection
 from predictions.models import Task
 from predictions_api.http.fields import MAX_BIGINT
-from predictions_api.http.storable import whole_within
+from predictions_api.http.storable import Refused, whole_within
 
 
 def delete_tasks(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
@@ -86,7 +87,29 @@ def _versions(named: Any) -> list[str] | None:
         return None
     if not all(isinstance(version, str) and "\0" not in version for version in versions):
         raise ValidationError({"model_version": ["A model version, or a list of them."]})
-    return versions
+    return [version.strip() for version in versions]
+
+
+#: What the body of each action may say, and what else that of some.
+OF_BODY = (*keys.OF_QUERY, "project", "view")
+OF_ACTION = {
+    **dict.fromkeys(
+        ("delete_tasks_predictions", "predictions_to_annotations", "predictions_to_ground_truth"),
+        ("model_version",),
+    ),
+    **dict.fromkeys(("add_tags", "remove_tags"), ("tags",)),
+}
+
+
+def _refuse_unread(name: str, body: Any) -> None:
+    """ValidationError for a key of the body that the action does not read: it would be done to more
+    than was meant.
+    """
+    try:
+        if isinstance(body, Mapping):
+            keys.refuse_unread(body, (*OF_BODY, *OF_ACTION.get(name, ())), name)
+    except Refused as exc:
+        raise ValidationError([str(exc)]) from None
 
 
 # What does it, how it is called, and what a person is asked before.
@@ -218,6 +241,7 @@ class TaskActionViewSet(Rows):
         self._check(project_id)
         if name in _of_rooms:
             return _of_rooms[name].answer(request, project_id)
+        _refuse_unread(name, body)
         wanted = selection(request, body, project_id)
         act = ACTIONS[name][0]
         with transaction.atomic():

@@ -40,6 +40,7 @@ from predictions_api.http.fields import unknown_pk
 from predictions_api.http.parameters import ordered_documents
 
 STAYS = "An annotation stays on its task; make another one there."
+IMPORTED = "A task with these inside is imported: /api/projects/{id}/import."
 NO_PROJECT_NAMED = {"detail": "Neither project nor view id specified"}
 
 
@@ -143,6 +144,9 @@ class TaskViewSet(TaskPages):
         return idempotency.once(request, self._create)
 
     def _create(self) -> HttpResponse:
+        body = self.request.data if isinstance(self.request.data, Mapping) else {}
+        if inside := [name for name in ("predictions", "annotations") if body.get(name)]:
+            raise ValidationError({name: [IMPORTED] for name in inside})
         task = tasks.create_task(self.checked(TaskSerializer), self.access())
         return json_response(task, status.HTTP_201_CREATED)
 

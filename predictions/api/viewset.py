@@ -1,5 +1,6 @@
 """What the endpoints share: the caller's access, ids in paths, validated bodies, JSON out."""
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, ClassVar, TypeVar
 
@@ -16,6 +17,7 @@ from accounts.authentication import access_of
 from accounts.tokens import Access
 from predictions_api.http.fields import MAX_BIGINT, PK_TEXT
 from predictions_api.http.rendering import dumps
+from predictions_api.names import by_letters, did_you_mean, misspelt
 from predictions_api.replicas.views import FromReplica
 
 M = TypeVar("M", bound=Model)
@@ -132,5 +134,21 @@ def validated(
     """The validated body. ValidationError otherwise."""
     if body is None:
         raise ValidationError(["No data provided"])
+    refuse_misspelt(serializer_class, body)
     values: dict[str, Any] = validator(serializer_class, partial=partial).run_validation(body)
     return values
+
+
+@cache
+def _known(serializer_class: type[Serializer[Any]]) -> dict[str, str]:
+    """The names of the fields that it reads, by their letters."""
+    fields = serializer_class().fields.items()
+    return by_letters(name for name, field in fields if not field.read_only)
+
+
+def refuse_misspelt(serializer_class: type[Serializer[Any]], body: Any) -> None:
+    """ValidationError for names of the body that are fields of the serializer written otherwise,
+    such as `modelVersion`: it would pass over what they say.
+    """
+    if isinstance(body, Mapping) and (found := misspelt(body, _known(serializer_class))):
+        raise ValidationError({name: [did_you_mean(meant)] for name, meant in found.items()})

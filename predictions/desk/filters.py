@@ -27,7 +27,8 @@ NEWEST = 100_000
 # are known without reading what a long result has outside its row.
 STORED_SIZE = Func(F("result"), function="pg_column_size", output_field=IntegerField())
 EMPTY_BYTES = 8
-RANGE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)?\.\.([0-9]{1,9}(?:\.[0-9]{1,9})?)?", re.ASCII)
+ENDPOINT = r"(-?[0-9]{1,9}(?:\.[0-9]{1,9})?)?"
+RANGE = re.compile(rf"{ENDPOINT}\.\.{ENDPOINT}", re.ASCII)
 MOST_DAYS = 36_500
 
 

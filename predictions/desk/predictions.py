@@ -37,6 +37,7 @@ from predictions.desk.project_rows import (
     RegionRows,
     as_request,
     checked,
+    is_untouched,
     jsonb_length,
     picture_of_task,
     shortened,
@@ -114,6 +115,8 @@ class PredictionDesk(RegionRows):
 
     def save_model(self, request: HttpRequest, obj: Prediction, form: Any, change: bool) -> None:
         """Creates, or writes what was changed; ValidationError for what the API would refuse."""
+        if is_untouched(form, change):
+            return
         values = as_request(form.cleaned_data, form.changed_data, references=("task", "model"))
         access = access_of(request, obj.task.project.workspace_id, field="task")
         if not change:

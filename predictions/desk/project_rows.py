@@ -220,6 +220,13 @@ def jsonb_length(column: str) -> Func:
     return Func(F(column), function="jsonb_array_length", output_field=IntegerField())
 
 
+def is_untouched(form: Any, change: bool) -> bool:
+    """Whether the form of a stored row brings nothing else than is stored. Then nothing is written:
+    the row's time says when it changed, by which evaluations tell what is older.
+    """
+    return change and not form.changed_data
+
+
 def as_request(
     values: Mapping[str, Any], changed: list[str], *, references: tuple[str, ...]
 ) -> dict[str, Any]:

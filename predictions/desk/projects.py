@@ -33,7 +33,7 @@ from predictions.desk import loads
 from predictions.desk.grid import doing
 from predictions.desk.grid import page as grid
 from predictions.desk.hub import page as hub
-from predictions.desk.project_rows import checked
+from predictions.desk.project_rows import checked, is_untouched
 from predictions.models import Annotation, Project
 from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.wording import number, plural
@@ -170,6 +170,8 @@ class ProjectDesk(WorkspaceAdmin):
 
     def save_model(self, request: HttpRequest, obj: Project, form: Any, change: bool) -> None:
         """Creates, or writes what was changed; ValidationError for what the API would refuse."""
+        if is_untouched(form, change):
+            return
         access = access_of(request, obj.workspace_id, field="workspace")
         values = {name: form.cleaned_data[name] for name in form.changed_data}
         workspace = values.pop("workspace", None)

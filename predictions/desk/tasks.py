@@ -31,6 +31,7 @@ from predictions.desk.project_rows import (
     RegionRows,
     as_request,
     checked,
+    is_untouched,
     jsonb_length,
     local_picture,
     picture_of_task,
@@ -84,6 +85,8 @@ class TaskDesk(ProjectRows):
 
     def save_model(self, request: HttpRequest, obj: Task, form: Any, change: bool) -> None:
         """Creates, or writes what was changed; ValidationError for what the API would refuse."""
+        if is_untouched(form, change):
+            return
         access = access_of(request, obj.project.workspace_id, field="project")
         values = {name: form.cleaned_data[name] for name in form.changed_data}
         if change:
@@ -155,6 +158,8 @@ class AnnotationDesk(RegionRows):
 
     def save_model(self, request: HttpRequest, obj: Annotation, form: Any, change: bool) -> None:
         """Creates, or writes what was changed; ValidationError for what the API would refuse."""
+        if is_untouched(form, change):
+            return
         access = access_of(request, obj.task.project.workspace_id, field="task")
         references = ("task", "completed_by", "parent_prediction")
         values = as_request(form.cleaned_data, form.changed_data, references=references)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from predictions.filters import children, registered
+from predictions.filters import children, keys, registered
 from predictions.filters.children import Children
 from predictions.filters.registered import Rows, Scope
 from predictions_api.http.parameters import moment_of
@@ -115,7 +115,7 @@ def _flag(value: Any) -> bool:
 
 
 def _list(value: Any) -> list[Any]:
-    found = value.split(",") if isinstance(value, str) else value
+    found = [one.strip() for one in value.split(",")] if isinstance(value, str) else value
     if not isinstance(found, list):
         raise Refused(f"{value!r:.100} is not a list.")
     return found
@@ -265,6 +265,7 @@ def _in_json(name: str) -> tuple[str, str] | None:
 
 
 def _field_clause(field: tuple[str, str], operator: str, value: Any, kind: str) -> Clause:
+    keys.refuse_other_number(kind)
     column, given = _field(*field, "->>")
     if kind == "Number" and operator not in {"empty", "contains", "not_contains", "regex"}:
         stored, of_stored = _field(*field, "->")
@@ -296,6 +297,7 @@ def filter_clause(item: Any, scope: Scope) -> Clause:
     """One filter. Without a project, columns that need to know it are refused."""
     if not isinstance(item, Mapping):
         raise Refused("A filter is an object with filter, operator, type and value.")
+    keys.refuse_unread(item, keys.OF_FILTER, "A filter")
     if item.get("child_filter"):
         raise Refused("A filter inside a filter is not understood.")
     name = _column(str(item.get("filter", "")))

@@ -13,6 +13,7 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
+from predictions.filters import keys
 from predictions.filters.children import Children
 from predictions.filters.registered import Rows, Scope
 from predictions.filters.task_columns import ANNOTATED, Clause, filter_clause, order_of
@@ -79,6 +80,7 @@ def _group_clause(group: Mapping[str, Any], scope: Scope) -> Clause:
 def group_clause(group: Mapping[str, Any], *, name: str, project_id: int) -> Clause:
     """A filter group as one clause. ValidationError under `name` says what cannot be read."""
     try:
+        keys.refuse_unread(group, keys.OF_GROUP, "A filter group")
         return _group_clause(group, Scope(project_id))
     except Refused as exc:
         raise ValidationError({name: [str(exc)]}) from None
@@ -99,7 +101,9 @@ def of_query(
     if text is None:
         return TaskFilter() if view is None else of_view(view, project_id=project_id)
     try:
-        return _task_filter(_json_object(text), Scope(project_id, dict(known or {})), view or {})
+        document = _json_object(text)
+        keys.refuse_unread(document, keys.OF_QUERY, "A query")
+        return _task_filter(document, Scope(project_id, dict(known or {})), view or {})
     except Refused as exc:
         raise ValidationError({"query": [str(exc)]}) from None
 
@@ -130,6 +134,7 @@ def of_document(document: Any, *, project_id: int, name: str = "query") -> TaskF
     try:
         if not isinstance(document, Mapping):
             raise Refused("Enter a JSON object.")
+        keys.refuse_unread(document, keys.OF_QUERY, "A query")
         return _task_filter(document, Scope(project_id))
     except Refused as exc:
         raise ValidationError({name: [str(exc)]}) from None
@@ -177,7 +182,7 @@ def _task_filter(
     """What the document lets through, of the tasks that the view shows where there is one."""
     shown = view or {}
     clauses = [
-        _selected(document.get("selectedItems") or {}),
+        _selected({} if (chosen := document.get("selectedItems")) is None else chosen),
         _filters(document, scope),
         _filters(shown, scope),
     ]
@@ -197,6 +202,7 @@ def _filters(document: Mapping[str, Any], scope: Scope) -> Clause | None:
     group = document.get("filters") or {}
     if not isinstance(group, Mapping):
         raise Refused("filters is an object with conjunction and items.")
+    keys.refuse_unread(group, keys.OF_GROUP, "A filter group")
     return _group_clause(group, scope) if group.get("items") else None
 
 
@@ -216,7 +222,12 @@ def _selected(selected: Any) -> Clause | None:
     """All but those excluded, or only those included; None for simply all."""
     if not isinstance(selected, Mapping) or not isinstance(selected.get("all", True), bool):
         raise Refused("selectedItems is an object with all, included and excluded.")
-    if not selected.get("all", True):
+    keys.refuse_unread(selected, keys.OF_SELECTED, "selectedItems")
+    is_all = selected.get("all", True)
+    other = "included" if is_all else "excluded"
+    if selected.get(other):
+        raise Refused(f'{other} goes with "all": {"false" if is_all else "true"}.')
+    if not is_all:
         return "t.id = ANY(%s)", [_ids(selected.get("included") or [])]
     excluded = _ids(selected.get("excluded") or [])
     return ("t.id <> ALL(%s)", [excluded]) if excluded else None

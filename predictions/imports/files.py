@@ -216,14 +216,18 @@ def _preannotated(found: Batches, fields: Sequence[str]) -> Batches:
 
 
 def preannotated(item: Any, fields: Sequence[str]) -> Any:
-    """A task whose data's `fields` are moved into a prediction each; Refused where one is not
-    there.
+    """A task whose data's `fields` are moved into a prediction each, behind those that are inside
+    it; Refused where one is not there.
     """
     if not isinstance(item, dict):
         return item
     inner = item.get("data")
-    data = dict(inner if isinstance(inner, dict) else item)
+    data, beside = (dict(inner), item) if isinstance(inner, dict) else (dict(item), {})
+    inside = beside.get("predictions") or []
+    if not isinstance(inside, list):
+        return item  # Refused where tasks are read.
     missing = [field for field in fields if field not in data]
     if missing:
         return Refused(f'Task[data] has no field "{missing[0]}"')
-    return {"data": data, "predictions": [{"result": data.pop(field)} for field in fields]}
+    made = [{"result": data.pop(field)} for field in fields]
+    return {**beside, "data": data, "predictions": [*inside, *made]}

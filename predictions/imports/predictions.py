@@ -38,6 +38,7 @@ from predictions_api.http.storable import (
     json_text,
     whole_within,
 )
+from predictions_api.names import by_letters, misspelt
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import reserve_ids
 
@@ -109,8 +110,19 @@ def _regions(project: Project, item: dict[str, Any]) -> list[dict[str, Any]]:
     return labelling.expand(project.label_config, item["result"]) if regions is None else regions
 
 
+# What is read of a prediction.
+OF_PREDICTION = by_letters(["result", "score", "model_version", "task", "external_id"])
+
+
+def refuse_misspelt(item: dict[str, Any], known: dict[str, str], what: str) -> None:
+    """Refused for a name that is a known one written otherwise: what it says would be lost."""
+    for name, meant in misspelt(item, known).items():
+        raise Refused(f"{what}[{name}]: did you mean {meant}?")
+
+
 def prediction_row(project: Project, item: Any, index: int, task: int | Named) -> PredictionRow:
     """The row for an item whose task is known. Refused with all that is wrong, `; ` between."""
+    refuse_misspelt(item, OF_PREDICTION, "Prediction")
     if project.validate_predictions:
         score = item.get("score")
         found = labelling.problems(project.label_config, item.get("result"), score)

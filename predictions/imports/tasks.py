@@ -28,7 +28,7 @@ from predictions.db.imports import record_created as record_predictions
 from predictions.db.projects import Author
 from predictions.db.tasks import record_created, reserve_inner_ids
 from predictions.imports.bodies import Batches, ended, in_batches
-from predictions.imports.predictions import prediction_row
+from predictions.imports.predictions import prediction_row, refuse_misspelt
 from predictions.imports.problems import Report
 from predictions.imports.task_names import external_id
 from predictions.imports.task_tags import tags_of
@@ -36,11 +36,15 @@ from predictions.models import Project
 from predictions.regions import task_data
 from predictions.regions.lists import region_list
 from predictions_api.http.storable import Refused, bulk_json_text, finite_number
+from predictions_api.names import by_letters
 from predictions_api.postgres.copying import Copy
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import reserve_ids
 
 FLAG = BooleanField(allow_null=True)
+# What is read of a task, and of an annotation inside it.
+OF_TASK = by_letters(["data", "meta", "predictions", "annotations", "tags", "external_id"])
+OF_ANNOTATION = by_letters(["result", "ground_truth", "was_cancelled", "lead_time"])
 # Of one import: a quarter of Label Studio's limit, in its words; stored in ten seconds or so.
 MOST_TASKS = 250_000
 TOO_MANY = "Maximum task number is {most}, current task number is {n}"
@@ -84,6 +88,8 @@ def _task_row(project: Project, item: Any, index: int) -> TaskRow:
     if not isinstance(item, dict):
         raise Refused(f"Task must be an object, got {type(item).__name__}")
     task = _unwrapped(item)
+    if task is item:
+        refuse_misspelt(item, OF_TASK, "Task")
     meta = task.get("meta") or {}
     if not isinstance(meta, dict):
         raise Refused("Task[meta] must be an object")
@@ -118,6 +124,7 @@ def _without_neighbors(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _annotation(entry: dict[str, Any]) -> dict[str, Any]:
+    refuse_misspelt(entry, OF_ANNOTATION, "Annotation")
     lead_time = entry.get("lead_time")
     if lead_time is not None:
         lead_time = finite_number(lead_time)

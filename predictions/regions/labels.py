@@ -12,14 +12,15 @@ from typing import Any
 from predictions.regions.config import PATH_SEPARATOR
 from predictions.regions.controls import LABEL_KEYS
 from predictions.regions.errors import DocumentedError
-from predictions_api.http.storable import finite_number, is_number
+from predictions_api.http.storable import is_number
 
 #: Beyond it sums of scores are no numbers any more.
 LARGEST_SCORE = 1e300
-#: How `meta.iscrowd` says yes as text.
-YES = frozenset({"1", "1.0", "true", "yes"})
 #: Of a text, for stretches of it.
 LAST_CHARACTER = 2**40
+
+#: What a text may say of `meta.iscrowd` beside a number.
+CROWD_WORDS = {"": False, "false": False, "no": False, "true": True, "yes": True}
 
 Region = Mapping[str, Any]
 
@@ -101,26 +102,25 @@ def meta_of(region: Region, partners: Sequence[Region] = ()) -> dict[str, Any]:
     return merged
 
 
-def read_crowd(told: Any) -> bool:
-    """Whether `meta.iscrowd` says that a region is a crowd of objects: 1 or true, also as text.
+def read_crowd(told: Any) -> bool | None:
+    """Whether `meta.iscrowd` says that a region is a crowd of objects, 1 or true, or none, 0 or
+    false, as text, too; None for anything else. Nothing and empty text say that it is none.
 
-    >>> read_crowd(1), read_crowd("1"), read_crowd("True"), read_crowd("0"), read_crowd(2)
-    (True, True, True, False, False)
+    >>> read_crowd(1), read_crowd("true"), read_crowd(None), read_crowd("0"), read_crowd(2)
+    (True, True, False, False, None)
     """
     if isinstance(told, str):
-        return told.strip().lower() in YES
-    return isinstance(told, int | float) and told == 1
+        told = CROWD_WORDS.get(told.strip().lower(), told)
+    if told is None or isinstance(told, bool):
+        return bool(told)
+    number = read_number(told)
+    return number == 1 if number in (0, 1) else None
 
 
 def read_area(told: Any) -> float | None:
-    """`meta.area`, the object's area in pixels, from 0 on, also as text; None for what is none.
-
-    >>> read_area(9), read_area("9.5"), read_area("wide"), read_area(-1)
-    (9.0, 9.5, None, None)
-    """
-    if isinstance(told, str):
-        told = finite_number(told)
-    return float(told) if is_number(told) and 0 <= told < math.inf else None
+    """`meta.area`, the object's area in pixels, from 0 on, as text, too; None for what is none."""
+    area = read_number(told)
+    return area if area is not None and 0 <= area < math.inf else None
 
 
 def read_names(listed: Any) -> list[str]:

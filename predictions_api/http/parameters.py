@@ -2,7 +2,8 @@
 is made of it.
 
 They are read as Label Studio reads them: an empty value counts as none, the last of several counts
-but for lists, and what does not fit is a 400 by name.
+but for lists, and what does not fit is a 400 by name. So is a name that is a declared one written
+otherwise: it would be answered with rows that were not asked for.
 """
 
 import re
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from operator import itemgetter
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from django.db.models import F, Model, QuerySet
 from django.http import QueryDict
@@ -20,10 +21,13 @@ from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
 
-from predictions_api.http.fields import MAX_BIGINT, FiniteField, refuse_unread
+from predictions_api.http.fields import MAX_BIGINT, FiniteField
+from predictions_api.names import by_letters, did_you_mean, misspelt
 
 M = TypeVar("M", bound=Model)
 INVALID_CHOICE = "Select a valid choice. That choice is not one of the available choices."
+NOT_TAKEN = "Not taken here."
+ONCE = "Give it once."
 NUL = "Null characters are not allowed."
 ID_TEXT = re.compile(r"[0-9]{1,19}")
 MAX_LIMIT = 10_000
@@ -42,21 +46,19 @@ def moment_of(text: str) -> datetime | None:
 
 
 class Parameters(serializers.Serializer[Any]):
-    """What an operation reads of a query string; names it does not declare are passed over."""
-
-    #: Whether such a name is refused instead: the answer would be about something else.
-    is_closed: ClassVar[bool] = False
+    """What an operation reads of a query string; other names are passed over."""
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> dict[str, Any]:
         """The values by name, defaults for those not given. ValidationError names what cannot be
         read and what is missing.
         """
-        fields, defaults, required = _declared(cls)
-        if cls.is_closed:
-            refuse_unread(query, fields)
+        fields, defaults, required, known = _declared(cls)
         values = dict(defaults)
-        errors: dict[str, Any] = {}
+        others = [name for name in query if name not in fields]
+        errors: dict[str, Any] = {
+            name: [did_you_mean(meant)] for name, meant in misspelt(others, known).items()
+        }
         for name in query:
             field = fields.get(name)
             text = _text_of(query, name, field)
@@ -72,13 +74,31 @@ class Parameters(serializers.Serializer[Any]):
             raise ValidationError(errors)
         return values
 
+    @classmethod
+    def refuse_others(cls, query: QueryDict) -> None:
+        """ValidationError for names that are not declared, and for several values where one counts:
+        of an operation of our own, where who gives one counts on it.
+        """
+        fields, _, _, _ = _declared(cls)
+        errors = {name: [NOT_TAKEN] for name in sorted(query) if name not in fields}
+        for name, field in fields.items():
+            if len(query.getlist(name)) > 1 and not getattr(field, "is_list", False):
+                errors[name] = [ONCE]
+        if errors:
+            raise ValidationError(errors)
+
 
 @cache
 def _declared(
     parameters: type[Parameters],
-) -> tuple[dict[str, serializers.Field[Any, Any, Any, Any]], dict[str, Any], dict[str, str]]:
-    """The fields, made once since they keep nothing between requests, their defaults, and the
-    messages where a required one is missing.
+) -> tuple[
+    dict[str, serializers.Field[Any, Any, Any, Any]],
+    dict[str, Any],
+    dict[str, str],
+    dict[str, str],
+]:
+    """The fields, made once since they keep nothing between requests, their defaults, the messages
+    where a required one is missing, and their names by their letters.
     """
     fields = dict(parameters().fields)
     is_empty = {name: field.default is serializers.empty for name, field in fields.items()}
@@ -88,7 +108,7 @@ def _declared(
         for name, field in fields.items()
         if field.required
     }
-    return fields, defaults, required
+    return fields, defaults, required, by_letters(fields)
 
 
 def _text_of(query: Mapping[str, str], name: str, field: Any) -> str:
@@ -284,7 +304,7 @@ class WordsParameter(TextParameter):
     is_list = True
 
     def to_internal_value(self, data: Any) -> Any:
-        return [word for word in data.split(",") if word]
+        return [word.strip() for word in data.split(",") if word.strip()]
 
 
 class IdsParameter(TextParameter):

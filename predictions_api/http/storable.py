@@ -184,9 +184,20 @@ def whole_told(value: Any, most: int) -> int | None:
     return whole_within(value, 0, most)
 
 
+def is_number_text(text: str) -> bool:
+    """Whether `float` may read it: no digits of other scripts, no `1_000`, which is a number in
+    Python alone.
+    """
+    return text.isascii() and "_" not in text
+
+
 def finite_number(value: Any) -> float | None:
-    """The float of a number or of text that is one; None for what is neither, or not finite."""
+    """The float of a number or of text that is one; None for what is neither, or not finite. True
+    is 1, as for Label Studio.
+    """
     if not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and not is_number_text(value):
         return None
     try:
         number = float(value)

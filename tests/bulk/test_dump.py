@@ -117,6 +117,9 @@ def test_refuses(ada: Caller, filled: Project, query: str, errors: Any) -> None:
 @pytest.mark.parametrize(
     ("query", "errors"),
     [
+        ("format=coco&modelVersion=v1", {"modelVersion": ["Not taken here."]}),
+        ("format=csv&score__gte=0.5", {"score__gte": ["Not taken here."]}),
+        ("format=csv&model_version=v1&model_version=v2", {"model_version": ["Give it once."]}),
         ("format=coco", {"project": ["This field is required."]}),
         (
             "format=coco&project=999999999",

@@ -118,6 +118,13 @@ def test_one_version_or_all(ada: Caller, filled: Project) -> None:
     assert [len(task["predictions"]) for task in tasks] == [1, 0]
 
 
+def test_a_version_goes_with_predictions(ada: Caller, filled: Project) -> None:
+    refused = get(ada, filled, "exportType=CSV&model_version=v1")
+    assert refused.status_code == 400
+    told = {"model_version": ["Goes with source=predictions."]}
+    assert refused.json()["validation_errors"] == told
+
+
 def test_ids_of_another_project_are_not_there(
     ada: Caller, olga: Caller, filled: Project, make_project: MakeProject
 ) -> None:

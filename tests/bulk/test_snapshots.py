@@ -139,6 +139,18 @@ def test_which_tasks_and_as_what(
         ({"task_filter_options": {"finished": "only"}}, {"task_filter_options": None}),
         ({"task_filter_options": {"view": "x"}}, {"task_filter_options": None}),
         ({"task_filter_options": []}, {"task_filter_options": None}),
+        ({"task_filter_options": {"ids": [1]}}, {"task_filter_options": None}),
+        ({"annotation_filter_options": {"only": True}}, {"annotation_filter_options": None}),
+        *(
+            ({name: said}, {name: None})
+            for name, said in {
+                "ids": [1],
+                "model_version": "v1",
+                "view": 1,
+                "escape": True,
+                "download_all_tasks": False,
+            }.items()
+        ),
         (
             {"annotation_filter_options": {"ground_truth": True}},
             {"annotation_filter_options": None},

@@ -230,10 +230,41 @@ def test_a_kind_without_map_goes_by_its_own_error(
     worse = build("v1", *options)
     reason = "meanAbsoluteError rose from 1.000 to 4.000, by more than 0.01"
     assert (worse.code, worse.report["reasons"]) == (1, [reason])
+    assert worse.report["metric"]["answered"] == "1 of 1 tasks"
     assert build("v1", *options, "--max-worse", "3").code == 0
     limited = build("v2", *options, "--score-limit", "0.5")
     assert limited.report["reasons"] == ["meanAbsoluteError 1.000 is above 0.500"]
     assert limited.report["metric"]["isWorse"] is True
+
+
+@pytest.mark.parametrize(("kind", "said"), [("Number", 10), ("Rating", 4)])
+def test_an_error_of_answered_tasks_alone_says_so(
+    build: Build, ada: Caller, make_project: MakeProject, kind: str, said: int
+) -> None:
+    """A version that answers two tasks of three, and those right, was good without a word."""
+    made = make_project(ada, NUMBERS.replace("Number", kind), title="Few")
+    word = kind.lower()
+    region = {"from_name": "answer", "to_name": "text", "type": word}
+    items: list[Any] = [
+        {
+            "data": {"text": f"{n}"},
+            "annotations": [{"result": [{**region, "value": {word: value}}], "ground_truth": True}],
+            "predictions": [
+                {"result": [{**region, "value": {word: value}}], "model_version": version}
+                for version in (("v1", "v2") if value != 2 else ("v1",))
+            ],
+        }
+        for n, value in enumerate((said, 1, 2))
+    ]
+    load(ada, made, items)
+    accept(ada, computed(ada, made, "v1"))
+    limits = ("--max-drop-recall-few", "1", "--max-worse", "1")
+    found = build("v2", "--project", made.slug, *limits)
+    assert found.code == 0
+    assert found.report["metric"]["answered"] == "2 of 3 tasks"
+    assert found.report["baseline"]["answered"] == "3 of 3 tasks"
+    assert " with answers to 2 of 3 tasks against " in found.output
+    assert " with answers to 3 of 3 tasks: good" in found.output
 
 
 def test_named_baselines(build: Build, ada: Caller, project: Project) -> None:

@@ -3,7 +3,7 @@
 What is read again is what was counted: a row that changed meanwhile is none any more.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from predictions.db.places import slot_of_task
 from predictions.pictures.addresses import end_of
 from predictions.regions.geometry import Size
 from predictions.regions.shapes import meta_size
-from predictions_api.http.storable import json_value, whole_within
+from predictions_api.http.storable import json_value, whole_told
 from predictions_api.postgres.sql import at_path, fetch_all
 
 LONGEST_URL = 4096
@@ -47,6 +47,8 @@ class ReadImage:
     #: What is read of its task beside regions: a digest of the text that spans are of; of other
     #: images the size that the task tells, as JSON, empty where it tells none.
     told: str
+    #: Whether its task says something of the image in `meta` that cannot be read.
+    is_misread: bool = False
 
 
 #: Of a task `t` the address of the image at `c.path`, which is a key as it stands or leads deeper.
@@ -60,7 +62,8 @@ READ_SQL = f"""
 SELECT t.id, t.meta -> 'image_name', t.meta -> 'image_id', t.meta -> 'augmentations',
        t.meta -> 'image_size', left({ADDRESS}, %(longest)s),
        a.result::text, p.result::text, p.score,
-       CASE WHEN %(needs_data)s THEN {VALUE} END, CASE WHEN %(needs_data)s THEN {DIGEST_SQL} END,
+       CASE WHEN %(needs_data)s OR %(of_text)s THEN {VALUE} END,
+       CASE WHEN %(needs_data)s THEN {DIGEST_SQL} END,
        CASE WHEN %(of_text)s THEN md5({VALUE}) END
 FROM unnest(%(tasks)s::bigint[], %(annotations)s::bigint[], %(predictions)s::bigint[],
             %(paths)s::text[])
@@ -166,9 +169,9 @@ def _read_image(
         )
     return ReadImage(
         row=row,
-        image_id=(_text(image_id) or str(row.task_id)) + ending,
-        name=_name(row, _text(name), url, ending),
-        augmentations=_whole(augmentations),
+        image_id=(_text(_value(image_id)) or str(row.task_id)) + ending,
+        name=_name(row, _text(_value(name)), url, ending),
+        augmentations=_count(_value(augmentations)) or 0,
         url=url,
         stored=StoredImage(
             truths,
@@ -181,7 +184,20 @@ def _read_image(
             reading.elsewhere,
         ),
         told=told,
+        is_misread=bool(row.n_of_task or not row.item)
+        and (
+            _is_odd(name, _text)
+            or _is_odd(image_id, _text)
+            or _is_odd(augmentations, _count)
+            or (text is None and reading.has_one_image and _is_odd(size, meta_size))
+        ),
     )
+
+
+def _is_odd(stored: Any, read: Callable[[Any], Any]) -> bool:
+    """Whether a jsonb value is there, and is none that `read` reads."""
+    value = _value(stored)
+    return value not in (None, "") and read(value) in (None, "")
 
 
 def _name(row: PlannedRow, own: str, url: str | None, ending: str) -> str:
@@ -206,16 +222,15 @@ def _size(told: str) -> Size | None:
     return width, height
 
 
-def _text(stored: Any) -> str:
-    """A jsonb text or number as text, '' for anything else."""
-    value = _value(stored)
+def _text(value: Any) -> str:
+    """A text or number as text, '' for anything else."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     return str(value)
 
 
-def _whole(stored: Any) -> int:
-    return whole_within(_value(stored), 0, 2**31 - 1) or 0
+def _count(value: Any) -> int | None:
+    return whole_told(value, 2**31 - 1)
 
 
 def _value(stored: Any) -> Any:

@@ -114,7 +114,7 @@ def _points(
     notes: Notes,
 ) -> Floats:
     """The points of each shape of a side, float64 (n, keypoints, 3); the first of each name."""
-    index = reading.keypoint_index()
+    index = reading.keypoint_index(notes.mapped)
     points = np.zeros((len(side.image), max(1, len(reading.keypoints)), 3))
     #: Where each stands in it, and x and y.
     places: dict[tuple[int, int], tuple[float, float]] = {}

@@ -11,6 +11,7 @@ from evals.engine.boxes import Region, StoredImage
 from evals.engine.kinds.classification import label_verdicts, single_label_events, surest
 from evals.engine.kinds.kind import Chunk, Gathered, ImageVerdicts, Job, Kind, Primary, Tally, Total
 from evals.engine.measures.stars import Ratings, rating_metrics, read_table, table_of
+from evals.engine.metrics import matrix_of
 from evals.engine.notes import Notes
 from evals.engine.reading import Reading
 from predictions.regions.config import Config, Control
@@ -75,8 +76,11 @@ def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
 def _total(gathered: Gathered, job: Job) -> Total:
     none = table_of(Ratings(*np.zeros((3, 0), dtype=np.int64)), stars=len(job.classes))
     table = reduce(add, (read_table(state) for state in gathered.states), none)
+    matrix = matrix_of(gathered.events, 0, n_classes=len(job.classes))
+    pairs, rated = int(table.counts.sum()), int(matrix.counts().objects.sum())
     metrics = rating_metrics(table)
-    return Total(metrics=metrics, primary=metrics[RATING.primary.name])
+    told = {**metrics, "pairs": pairs, "missing": rated - pairs}
+    return Total(metrics=told, primary=metrics[RATING.primary.name])
 
 
 def _verdicts(images: Sequence[StoredImage], job: Job, confidence: int) -> list[ImageVerdicts]:

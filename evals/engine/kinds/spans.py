@@ -1,5 +1,6 @@
 """Spans of texts, as named entities are: matched by the characters they have in common."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -56,6 +57,11 @@ TYPES = {
 }
 TEXTS = frozenset({"Text", "HyperText", "Paragraphs"})
 
+#: An address of a text, or its base64, in place of the text.
+ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:/)?/\S+\Z|[A-Za-z0-9+/]{16,}={0,2}\Z")
+#: White space, and how Label Studio writes a line break in a region's text.
+WHITE = re.compile(r"\s|\\[nr]")
+
 #: First character and the one after the last; or, where no characters are known, what names the
 #: place: it is the same or it is not. While a document is read, also the characters and the place.
 Extent = tuple[int, int] | tuple[Any, ...]
@@ -69,7 +75,7 @@ def _reads(control: Control, objects: frozenset[str]) -> bool:
     return control.tag.tag in {"HyperTextLabels", "ParagraphLabels"}
 
 
-def read_region(reading: Reading) -> ReadRegion[Extent]:
+def read_region(reading: Reading, notes: Notes) -> ReadRegion[Extent]:
     """What one region says: each of its labels, at its place."""
     places = _Places()
 
@@ -85,15 +91,34 @@ def read_region(reading: Reading) -> ReadRegion[Extent]:
         text_key = reading.text_key(image.place)
         if text_key:
             extent = _in_paragraphs(value, places.of(image.data, text_key))
+            if value.get("start") == value.get("end"):
+                notes.other_text += _says_otherwise(value, extent, places.text)
         elif isinstance(value.get("globalOffsets"), dict):
             extent = (*_plain(value["globalOffsets"]), *_place_beside(value))
         elif "startOffset" not in value and "endOffset" not in value:
             extent = _plain(value)
+            if reading.is_plain_text(image.place):
+                notes.other_text += _says_otherwise(value, extent, image.data)
         else:
             extent = _named_place(value)
-        return [(name, extent) for name in names]
+        # A label that a region has twice is one item all the same.
+        return [(name, extent) for name in dict.fromkeys(names)]
 
     return read
+
+
+def _says_otherwise(value: Any, extent: Extent, text: Any) -> bool:
+    """Whether a span tells a text that is not what stands at its place, but for white space, which
+    Label Studio writes otherwise; or lies beyond the text's end. False where the task has an
+    address, or base64, in place of the text.
+    """
+    if not isinstance(text, str) or ADDRESS.match(text):
+        return False
+    told, (start, end) = value.get("text"), extent[:CHARACTERS]
+    if end > len(text):
+        return True
+    stands = WHITE.sub("", text[start:end])
+    return isinstance(told, str) and WHITE.sub("", told) not in ("", stands)
 
 
 def _plain(value: Any) -> Extent:
@@ -130,6 +155,8 @@ class _Places:
         self._paragraphs: Any = None
         #: The first character of each paragraph, and the end of the last one.
         self.starts: list[int] = [0]
+        #: All paragraphs, one after the other.
+        self.text = ""
         #: How long each is for who counts an emoji as two, as JavaScript does.
         self.units: list[int] = []
 
@@ -137,7 +164,7 @@ class _Places:
         """Those of these paragraphs."""
         if paragraphs is not self._paragraphs:
             texts = paragraph_texts(paragraphs, text_key)
-            self._paragraphs = paragraphs
+            self._paragraphs, self.text = paragraphs, "".join(texts)
             self.starts = list(accumulate(map(len, texts), initial=0))
             self.units = [len(one.encode("utf-16-le", "surrogatepass")) // 2 for one in texts]
         return self
@@ -269,7 +296,7 @@ def _empty_pairs(truth: Spans, predicted: Spans) -> Iterator[Pairs]:
 
 def _read(images: Sequence[StoredImage], job: Job, notes: Notes) -> tuple[Answers, Answers]:
     sides = read_answers(
-        images, job.classes, read_region(job.reading), reading=job.reading, notes=notes
+        images, job.classes, read_region(job.reading, notes), reading=job.reading, notes=notes
     )
     return _as_characters(sides)
 

@@ -49,6 +49,8 @@ def _answers(
         for path in paths:
             if path not in known:
                 known[path] = _path_and_above(reading.called(PATH_SEPARATOR.join(path)))
+                above = {PATH_SEPARATOR.join(path[:end]) for end in range(1, len(path) + 1)}
+                notes.mapped |= above & reading.label_map.keys()
             named += known[path]
         if paths and not named:
             raise PassedOver(Reason.OTHER_CLASS)

@@ -66,14 +66,20 @@ def _read(
     if not names:
         raise PassedOver(Reason.NO_LABEL)
     ranges = value.get("ranges") if kind == "timelinelabels" else [value]
-    if not isinstance(ranges, list) or not all(isinstance(one, Mapping) for one in ranges):
+    # A region without any stretch is none.
+    if (
+        not isinstance(ranges, list)
+        or not ranges
+        or not all(isinstance(one, Mapping) for one in ranges)
+    ):
         raise PassedOver(Reason.NO_GEOMETRY)
     time_format = time_formats.get(str(region.get("to_name")), "")
     try:
         intervals = [read_interval(one, time_format=time_format) for one in ranges]
     except GeometryError:
         raise PassedOver(Reason.NO_GEOMETRY) from None
-    return [(name, one) for one in intervals for name in names]
+    # A label that a region has twice is one item all the same.
+    return [(name, one) for one in intervals for name in dict.fromkeys(names)]
 
 
 class _Sides:

@@ -20,7 +20,7 @@ from evals.engine.matching import Detections, Objects, Pairs, box_pairs, join_pa
 from predictions.regions.errors import MissingCoordinate
 from predictions.regions.geometry import Bools, Floats
 from predictions.regions.labels import read_number
-from predictions_api.http.storable import number_within
+from predictions_api.http.storable import whole_told
 
 #: Seconds or frames beyond which nothing lies: sums of them are numbers still.
 FARTHEST = 1e15
@@ -56,8 +56,17 @@ def read_interval(value: Mapping[str, object], *, time_format: str = "") -> Inte
     start, end = sorted(
         moment / OF_A_SECOND if is_dated and not is_date else moment for moment, is_date in told
     )
-    channel = number_within(value.get("channel"), 0, 2**31)
-    return Interval(start, end, None if channel is None else int(channel), is_dated)
+    return Interval(start, end, _channel(value.get("channel")), is_dated)
+
+
+def _channel(told: Any) -> int | None:
+    """A channel's number; None where none is told. `MissingCoordinate` for anything else."""
+    if told is None or told == "":
+        return None
+    channel = whole_told(told, 2**31)
+    if channel is None:
+        raise MissingCoordinate(f"channel is {told!r:.100}")
+    return channel
 
 
 def _moment(told: Any, name: str, time_format: str) -> tuple[float, bool]:

@@ -11,6 +11,7 @@ from predictions.api.parameters import (
     ExportTypeParameters,
     ProjectExportParameters,
 )
+from predictions.api.serializers import StrictSerializer
 from predictions.exports.project import SOURCES, TYPES
 from predictions_api.http.fields import JSONObjectField
 from predictions_api.http.openapi import answer_header, error_responses
@@ -64,10 +65,17 @@ PROJECT_EXPORT = extend_schema(
 ALL_ANNOTATIONS = (
     "An export has the annotations of all kinds: leave these options out, or all of them true."
 )
+#: What Label Studio's clients send besides, without effect.
+WITHOUT_EFFECT = frozenset(
+    {
+        "id", "project", "converted_formats", "counters", "created_at", "created_by",
+        "finished_at", "md5", "serialization_options", "status",
+    }
+)  # fmt: skip
 NOT_FILTERED = "Tasks are not chosen by this: save a view, and name it as `view`."
 
 
-class TaskChoiceSerializer(serializers.Serializer[Any]):
+class TaskChoiceSerializer(StrictSerializer):
     """Which tasks are exported."""
 
     view = serializers.IntegerField(
@@ -87,7 +95,7 @@ class TaskChoiceSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class AnnotationChoiceSerializer(serializers.Serializer[Any]):
+class AnnotationChoiceSerializer(StrictSerializer):
     """Which annotations are exported: all."""
 
     usual = serializers.BooleanField(required=False, allow_null=True)
@@ -102,10 +110,12 @@ class AnnotationChoiceSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class SnapshotSerializer(serializers.Serializer[Any]):
+class SnapshotSerializer(StrictSerializer):
     """What Label Studio's clients ask for; `exportType` and `source` are ours. Everything else of
     theirs is taken without effect: objects are exported whole.
     """
+
+    without_effect = WITHOUT_EFFECT
 
     title = serializers.CharField(
         required=False, allow_blank=True, allow_null=True, max_length=2048

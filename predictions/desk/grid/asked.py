@@ -39,6 +39,8 @@ class Row(NamedTuple):
     column: str
     operator: str
     value: str
+    #: As what it compares a field of data or meta: the query's type.
+    kind: str = ""
 
 
 @dataclass(slots=True)
@@ -112,11 +114,12 @@ def _group(query: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _row(item: Mapping[str, Any]) -> Row:
     operator, value = str(item.get("operator", "")), item.get("value")
+    column, kind = plain(str(item.get("filter", ""))), str(item.get("type") or "")
     if operator == "empty":
         flag = str(value).lower()
-        return Row(plain(str(item.get("filter", ""))), f"empty:{flag}", "")
+        return Row(column, f"empty:{flag}", "", kind)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return Row(plain(str(item.get("filter", ""))), operator, text)
+    return Row(column, operator, text, kind)
 
 
 def read(
@@ -180,9 +183,11 @@ def is_form(given: QueryDict) -> bool:
 def of_form(given: QueryDict) -> str:
     """The grid's address, after its path, that a sent form means."""
     columns, operators, values = (given.getlist(name) for name in FORM[:3])
+    # Of a row that came from a query: its column and its type.
+    kinds = [*given.getlist("kind"), *[""] * len(columns)]
     items = [
-        _item(column, operator, value)
-        for column, operator, value in zip(columns, operators, values, strict=False)
+        _item(column, operator, value, _kept_kind(column, kind))
+        for column, operator, value, kind in zip(columns, operators, values, kinds, strict=False)
         if column
     ][:MAX_FILTERS]
     query: dict[str, Any] = {}
@@ -198,9 +203,14 @@ def of_form(given: QueryDict) -> str:
     return f"?{urlencode({**kept, 'query': compact(query)})}"
 
 
-def _item(column: str, operator: str, text: str) -> dict[str, Any]:
+def _kept_kind(column: str, told: str) -> str:
+    """The type that the row had, unless it is about another column now."""
+    of, _, kind = told.rpartition(":")
+    return kind if of == column and kind else "String"
+
+
+def _item(column: str, operator: str, text: str, kind: str = "String") -> dict[str, Any]:
     value: Any = text
-    kind = "String"
     if operator in FLAGS:
         operator, value = "empty", FLAGS[operator]
     elif operator in OF_JSON:

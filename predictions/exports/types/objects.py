@@ -231,7 +231,7 @@ class Object:
 
 def is_crowd(one: Object) -> bool:
     """Whether the object's `meta` says so."""
-    return read_crowd(one.meta.get("iscrowd"))
+    return bool(read_crowd(one.meta.get("iscrowd")))
 
 
 def known_area(one: Object) -> float | None:

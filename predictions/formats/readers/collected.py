@@ -1,6 +1,6 @@
 """The content of tasks that a reader has all in memory: classes, kinds and scores, checked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -37,6 +37,7 @@ SPLIT_UNREAD = (
     "What the file calls split is not read: its tasks are in the split that --split (`split`)"
     " names, or in test."
 )
+UNREAD = "What the entries say of {keys} is not read."
 NO_SCORES = "No score is in the file: every prediction counts as a sure one."
 
 
@@ -74,6 +75,12 @@ def content(
         warnings=warnings,
         **more,
     )
+
+
+def unread(keys: Iterable[str]) -> list[str]:
+    """A warning of keys that entries have and nothing here reads, once each; none of none."""
+    told = ", ".join(map(repr, dict.fromkeys(keys)))
+    return [UNREAD.format(keys=told)] if told else []
 
 
 def tell_apart(tasks: Sequence[FileTask], folders: Sequence[PurePosixPath]) -> None:

@@ -10,6 +10,7 @@ from predictions.formats import label_config
 from predictions.formats.content import Content
 from predictions.models import Project
 from predictions.regions import labelling
+from predictions.regions.config import read_config
 
 NUMBERED_OTHERWISE = (
     "The file numbers classes otherwise than the project: {number} is {here!r:.200} in the file,"
@@ -19,13 +20,15 @@ NUMBERED_OTHERWISE = (
 
 
 def of_labels(project: Project, classes: Sequence[str]) -> dict[int, str]:
-    """The numbers that labels have in the config (`category`); {} unless all have one, and none had
-    another in some file.
+    """The numbers that labels have in the config (`category`); {} unless all have one, none had
+    another in some file, and no two have the same, in controls of their own.
     """
     labels = [one for one in _labels(project) if one[0] in classes]
     if any(attributes.get(label_config.OTHER_NUMBERS) for _, attributes in labels):
         return {}
     found = _numbers(labels)
+    if any(found.get(number) != name for one in labels for number, name in _numbers([one]).items()):
+        return {}
     return found if set(found.values()) == set(classes) else {}
 
 
@@ -35,9 +38,13 @@ def note_others(project: Project, truth: Content) -> list[str]:
     """
     there = _numbers(_labels(project))
     known = set(there.values())
+    # A file may have a label as it is shown, or as it is stored.
+    controls = read_config(project.label_config).controls
+    stored = {shown: name for one in controls for name, shown in one.labels}
+    given = {number: stored.get(name, name) for number, name in truth.class_ids.items()}
     others = {
         name: number
-        for number, name in truth.class_ids.items()
+        for number, name in given.items()
         if (name in known or number in there) and there.get(number) != name
     }
     if not others:

@@ -170,13 +170,14 @@ def _texts(truth: Content) -> list[tuple[str, str]]:
 
 
 def _labels_of(config: Config) -> tuple[list[str], list[str]]:
-    """Classes and key points of a config, in its order."""
+    """Classes of a config in its order, and key points in that of their `model_index`."""
     classes: dict[str, None] = {}
     points: dict[str, None] = {}
     for control in config.controls:
-        if control.tag.has_classes:
-            into = points if control.tag.place == "keypoint" else classes
-            into |= dict.fromkeys(stored for stored, _ in control.labels)
+        if control.tag.place == "keypoint":
+            points |= dict.fromkeys(stored for stored, _ in control.indexed_labels)
+        elif control.tag.has_classes:
+            classes |= dict.fromkeys(stored for stored, _ in control.labels)
     return list(classes), list(points)
 
 

@@ -73,6 +73,16 @@ def test_filters(ada: Caller, make: Callable[..., ModelEval], make_project: Make
     assert listed(ada, project="nobody") == listed(ada, model="x") == listed(ada, version="9") == []
 
 
+def test_an_empty_version_is_that_of_predictions_without_one(
+    ada: Caller, make: Callable[..., ModelEval]
+) -> None:
+    """All evaluations of the workspace were listed."""
+    make()
+    unnamed = make(version_id="").eval_id
+
+    assert listed(ada, version="") == listed(ada, versionId="") == [unnamed]
+
+
 def test_a_number_is_the_id_whatever_projects_are_called(
     ada: Caller, project: Project, make_project: MakeProject
 ) -> None:
@@ -97,6 +107,10 @@ def test_a_number_is_the_id_whatever_projects_are_called(
         ({"limit": 0}, "invalid_pagination"),
         ({"limit": -5}, "invalid_pagination"),
         ({"limit": "many"}, "invalid_pagination"),
+        ({"project": ""}, "invalid_request"),
+        ({"model": ""}, "invalid_request"),
+        ({"version": "", "project": "cars"}, "invalid_filter_combination"),
+        ({"modelVersion": "v1"}, "invalid_request"),
     ],
 )
 def test_refuses(ada: Caller, query: dict[str, Any], code: str) -> None:

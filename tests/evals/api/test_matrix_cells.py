@@ -124,3 +124,40 @@ def test_twelve_thousand_labels_on_one_image(ada: Caller) -> None:
     assert (page["totalCells"], page["cells"]) == (N_LABELS, cells)
     assert rest == [200, 200]
     assert peak < 100_000_000
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        # A and "B,A", or "A,B" and A.
+        ("A,B,A", None),
+        ("[0,3]", ["a"]),
+        ("[2,0]", ["b"]),
+        ("A,A", []),
+        ("A,B", ["c"]),
+        ("B,A,B", None),
+        ("B,background", []),
+    ],
+)
+def test_a_cell_that_commas_leave_open_is_refused(
+    ada: Caller, cell: str, found: list[str] | None
+) -> None:
+    cells = {"a": [0, 3, 1], "b": [2, 0, 1], "c": [0, 1, 1]}
+    images = [
+        {"imageId": name, "imageName": name, "split": "test", "confusion": [one]}
+        for name, one in cells.items()
+    ]
+    document = {
+        "versionId": "1",
+        "classes": ["A", "B", "A,B", "B,A"],
+        "reports": [{"confidence": 50, "image_results": images}],
+    }
+    content = io.BytesIO(json.dumps(document).encode())
+    made = save.import_file(content, workspace_id=ada.access.workspace_id)
+    path = f"/lab/model-evals/{made.eval_id}/image-predictions"
+    answer = ada.client.get(path, {"cell": cell})
+    if found is None:
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_filter")
+        assert "as class names have commas: ask by the indices." in answer.json()["message"]
+    else:
+        assert [one["imageId"] for one in answer.json()["images"]] == found

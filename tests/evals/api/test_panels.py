@@ -337,3 +337,23 @@ def test_what_is_not_told_of_a_kind_is_refused(get: Get) -> None:
     ModelEval.objects.update(origin="imported")
     answer = get("image-predictions", errorType="missed")
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_filter")
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "there_are"),
+    [
+        ("confusion-matrix", {"confidenceThreshold": "0.9"}, "split, confidence, slice, format"),
+        ("image-predictions", {"minFalsePositive": "1"}, "minFalsePositives"),
+        ("map-results", {"split": "train"}, "This route has none."),
+        ("coco", {"splits": "train"}, "There are split."),
+    ],
+)
+def test_a_parameter_that_is_not_read_is_refused(
+    get: Get, path: str, query: dict[str, str], there_are: str
+) -> None:
+    """It left the default in force: the answer was about something else than was meant."""
+    answer = get(path, **query)
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    assert f"There is no parameter {next(iter(query))!r}." in answer.json()["message"]
+    assert there_are in answer.json()["message"]

@@ -382,10 +382,12 @@ def test_refusals(
     assert not EvalAnswer.objects.exists()
 
 
-@pytest.mark.parametrize("panel", ["slices", "intervals"])
-def test_a_running_one_is_not_done(ask: Ask, sliced: ModelEval, panel: str) -> None:
+@pytest.mark.parametrize(("panel", "query"), [("slices", {"by": "meta.camera"}), ("intervals", {})])
+def test_a_running_one_is_not_done(
+    ask: Ask, sliced: ModelEval, panel: str, query: dict[str, str]
+) -> None:
     ModelEval.objects.update(status="running")
-    answer = ask(sliced, panel, by="meta.camera")
+    answer = ask(sliced, panel, **query)
     assert (answer.status_code, answer.json()["error"]) == (409, "model_eval_not_done")
 
 

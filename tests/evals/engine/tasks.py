@@ -51,12 +51,12 @@ def job(task_type: str = "object-detection", classes: Any = ("cat",), **more: An
     return Job(task_type=task_type, classes=classes, confidence=20, definition=limit, **more)
 
 
-def counted(images: list[StoredImage], of: Job) -> tuple[Tally, Any]:
+def counted(images: list[StoredImage], of: Job, notes: Notes | None = None) -> tuple[Tally, Any]:
     """What the kind makes of some images, all of one split: its tally, and its total as another
-    worker gets it.
+    worker gets it. What is noted beside goes to `notes`.
     """
     kind = KINDS[of.task_type]
-    tally = kind.count(Chunk(images, np.arange(1, len(images) + 1)), of, Notes())
+    tally = kind.count(Chunk(images, np.arange(1, len(images) + 1)), of, notes or Notes())
     states = [] if tally.state is None else [tally.state(np.ones(len(images), bool))]
     gathered = Gathered(states=states, events=total_events(tally.events), n_images=len(images))
     return tally, joined([handed_over(measure(gathered, of)) for measure in kind.totals])

@@ -71,10 +71,14 @@ def test_a_crowd_in_two_entries(entry: str, told: Json) -> None:
     [
         ({"iscrowd": 0}, 1),
         ({"iscrowd": False}, 1),
-        ({"iscrowd": "1"}, 0),
-        ({"iscrowd": "True"}, 0),
         ({"iscrowd": "0"}, 1),
+        ({"iscrowd": "1"}, 0),
+        ({"iscrowd": " True "}, 0),
+        ({"iscrowd": "false"}, 1),
+        ({"iscrowd": ""}, 1),
         ({"iscrowd": None}, 1),
+        ({"iscrowd": 2}, 1),
+        ({"iscrowd": ["1"]}, 1),
         (None, 1),
         ([], 1),
         ("crowd", 1),
@@ -104,7 +108,7 @@ def test_a_detection_within_a_crowd_that_matches_an_object_counts() -> None:
 
 def test_the_area_that_the_data_tells_decides_the_size() -> None:
     truths = [[box([0, 0, 40, 40], meta={"area": area})] for area in (900, "900")]
-    unusable: list[Any] = [-1, None, "wide", "-1", []]
+    unusable: list[Any] = [-1, None, "wide", "-1", "nan", []]
     odd = [box([0, 0, 40, 40], meta={"area": area}) for area in unusable]
     said = [box([0, 0, 40, 40], score=0.9)]
     for truth in truths:

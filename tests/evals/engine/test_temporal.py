@@ -56,6 +56,9 @@ def test_the_worked_example(inclusive: bool, expected: list[list[int]]) -> None:
         (audio(0, 4, channel=0), audio(0, 4, channel=0), 1),
         (audio(0, 4, channel=0), audio(0, 4, channel=1), 0),
         (audio(0, 4, channel=1), audio(0, 4), 1),
+        (audio(0, 4, channel="0"), audio(0, 4, channel=1), 0),
+        (audio(0, 4, channel="1"), audio(0, 4, channel=1.0), 1),
+        (audio(0, 4, channel=""), audio(0, 4, channel=1), 1),
         # Instants.
         (audio(3, 3), audio(3, 3), 1),
         (audio(3, 3), audio(3.001, 3.001), 0),
@@ -71,6 +74,15 @@ def test_what_pairs(truth: Json, said: Json, hits: int) -> None:
     tally, total = counted([image], temporal())
     assert sum(n for actual, called, n in cells(tally) if actual == called) == hits
     assert total.table.overall.map50_95 == pytest.approx(hits)
+
+
+@pytest.mark.parametrize("channel", ["left", 0.5, -1, True, [0]])
+def test_a_channel_that_is_no_number_is_not_read(channel: Any) -> None:
+    """It was of every channel without a word."""
+    notes = Notes()
+    tally, _ = counted([stored([audio(0, 4)], [audio(0, 4, channel=channel)])], temporal(), notes)
+    assert cells(tally) == [[0, 2, 1]]
+    assert list(notes.ignored) == [(Reason.NO_GEOMETRY, False)]
 
 
 def test_channels_are_apart_in_average_precision_where_all_tell_theirs() -> None:
@@ -174,6 +186,7 @@ def test_a_format_that_nobody_can_read(time_format: str) -> None:
         (audio(True, 3), Reason.NO_GEOMETRY),
         (audio(1e300, 3), Reason.NO_GEOMETRY),
         ({**timeline(), "value": {"ranges": 5, "timelinelabels": ["speech"]}}, Reason.NO_GEOMETRY),
+        ({**timeline(), "value": {"ranges": [], "timelinelabels": ["speech"]}}, Reason.NO_GEOMETRY),
         (
             {**timeline(), "value": {"ranges": [1], "timelinelabels": ["speech"]}},
             Reason.NO_GEOMETRY,

@@ -269,6 +269,12 @@ DISAGREEMENTS = [
         [{"split": "test", "confidenceThreshold": 0.2, "matrix": [[2, 0, 0], [0] * 3, [6, 0, 0]]}],
         "confusionMatrices[0].matrix",
     ),
+    (["mapResults", "splits", "test", "map50"], 1.7, "mapResults.splits.test.map50: is 1.7"),
+    (
+        ["confidenceSweep", "splits", "test", "perClass", "Car", "optimalMetrics", "recall"],
+        -0.1,
+        "confidenceSweep.splits.test.perClass.Car.optimalMetrics.recall: is -0.1",
+    ),
 ]
 
 
@@ -446,6 +452,14 @@ def test_command_refuses(
 ) -> None:
     with pytest.raises(CommandError, match=reason):
         call_command("import_eval", str(tmp_path / file), workspace=workspace)
+
+
+@pytest.mark.parametrize("precision", [..., None])
+def test_an_optimum_without_precision_is_no_headline(send: Send, precision: Any) -> None:
+    """Its precision was 0."""
+    path = ["confidenceSweep", "splits", "test", "optimalMetrics", "precision"]
+    summary = send(changed(path, precision)).json()["summary"]
+    assert (summary["precision"], summary["recall"]) == (2 / 9, 1.0)
 
 
 def test_the_headline_is_of_the_split_that_has_images(send: Send) -> None:

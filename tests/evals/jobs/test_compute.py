@@ -70,6 +70,8 @@ def test_project_by_id_and_parameters(ada: Caller, project: Project, task_ids: l
         ({"modelVersion": "a\0b"}, 400, "invalid_request", "modelVersion"),
         ({"iouThreshold": 1.5}, 400, "invalid_request", "iouThreshold"),
         ({"iouThreshold": "NaN"}, 400, "invalid_request", "iouThreshold"),
+        # Nothing is above 1: what fits exactly was wrong and missed.
+        ({"iouThreshold": 1}, 400, "invalid_request", "iouInclusive"),
         ({"confidence": 101}, 400, "invalid_request", "confidence"),
         ({"confidence": 0.2}, 400, "invalid_request", "confidence"),
         ({"taskType": "keypoints"}, 400, "invalid_request", "taskType"),

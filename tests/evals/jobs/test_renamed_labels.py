@@ -248,3 +248,46 @@ def test_each_control_has_its_own_names(
     assert cells == {("c", "c"): 1}
     _, cells, _ = evaluated(ada, made, [], labelMap={"c": "Vehicle", second: "Vehicle"})
     assert cells == {("Vehicle", "Vehicle"): 2}
+
+
+@pytest.mark.parametrize(
+    ("config", "kind", "label_map", "unused"),
+    [
+        (CHOICES, "choices", {"a": "z", "bee": "a", "z": "a", "E": None, "e ": None}, ["E", "e "]),
+        (TREE, "taxonomy", {"Animal": "Beast", "animal / Dog": None, "Dog": "Cat"}, ["Dog"]),
+    ],
+)
+def test_names_of_the_map_that_no_label_has_are_told(
+    ada: Caller,
+    make_project: MakeProject,
+    config: str,
+    kind: str,
+    label_map: Json,
+    unused: list[str],
+) -> None:
+    """A typing error left the numbers as they were, without a word."""
+    made = make_project(ada, config.replace("{choice}", "multiple"), title="Names")
+    truth = [chosen("a", "z")] if kind == "choices" else [chosen(["animal", "Dog"], kind=kind)]
+    header, *_ = evaluated(ada, made, [(truth, truth)], labelMap=label_map)
+    told = [one["message"] for one in header["warnings"] if one["reason"] == "unused_label_map"]
+    names = ", ".join(map(repr, unused))
+    assert told == [
+        f"The labelMap renames {names}: neither the labelling config nor any region that was read "
+        "has a label of that name, so this changes nothing."
+    ]
+
+
+@pytest.mark.parametrize("rotation", [0, 30])
+def test_names_of_the_map_that_boxes_have_are_used(
+    ada: Caller, make_project: MakeProject, rotation: float
+) -> None:
+    made = make_project(ada, title="Boxes")
+    truth = [box("Car", 10, 10, 20, 20), box("van", 50, 50, 20, 20)]
+    said = [box("auto", 10, 10, 20, 20, 0.9), box("bus", 50, 50, 20, 20, 0.8)]
+    for one in said:
+        one["value"]["rotation"] = rotation
+    load(ada, made, [task("t", truth=truth, said={"v1": said})])
+    label_map = {"auto": "Car", "van": "Bus", "bus": "Bus", "lorry": None, "Person": None}
+    warnings = computed(ada, made, labelMap=label_map).warnings
+    assert [one["reason"] for one in warnings] == ["unused_label_map"]
+    assert warnings[0]["message"].startswith("The labelMap renames 'lorry': neither")

@@ -292,3 +292,53 @@ def test_a_place_in_a_paragraph_without_text_is_none_of_the_next(
     reasons = [(one["reason"], one["side"]) for one in found.ignored]
     is_told = "words" not in talk[0] or not talk[0]["words"]
     assert reasons == ([("no_geometry", "groundTruth")] if is_told else [])
+
+
+def test_spans_whose_text_stands_elsewhere_are_counted(
+    ada: Caller, make_project: MakeProject
+) -> None:
+    """Characters counted as JavaScript does, and a text that was edited, gave 0 without a word."""
+    text = "\N{BABY CHICK} Ada met\nBob"
+    truth = [("Ada", 2, 5), ("met\\nBob", 6, 13), ("", 6, 9), (None, 2, 5)]
+    said = [("Ada", 3, 6), ("Bob", 11, 14), ("met Bob", 6, 13)]
+
+    def span_of(told: str | None, start: int, end: int) -> Json:
+        one = span("PER", start, end)
+        del one["value"]["text"]
+        return {**one, "value": one["value"] | ({} if told is None else {"text": told})}
+
+    made = make_project(ada, CONFIG)
+    task = text_task([span_of(*one) for one in truth], [span_of(*one) for one in said])
+    # Of an address nobody knows what stands there.
+    away = {**task, "data": {"text": "https://example.com/a.txt"}}
+    load(ada, made, [{**task, "data": {"text": text}}, away])
+    (warning,) = computed(ada, made).warnings
+    assert (warning["reason"], warning["regions"]) == ("text_differs", 2)
+
+
+def test_paragraphs_say_what_stands_there(ada: Caller, make_project: MakeProject) -> None:
+    config = CONFIG.replace("<Text", "<Paragraphs").replace("Labels", "ParagraphLabels")
+    made = make_project(ada, config)
+
+    def said(text: str, start: int, end: int, last: str = "1") -> Json:
+        value = {"start": "1", "end": last, "startOffset": start, "endOffset": end, "text": text}
+        value |= {"paragraphlabels": ["PER"]}
+        return {"from_name": "label", "to_name": "text", "type": "paragraphlabels", "value": value}
+
+    task = text_task([said("Bob", 4, 7)], [said("Bob", 3, 6), said("other", 4, 2, "2")])
+    paragraphs = [{"text": "Hello"}, {"text": "met Bob"}, {"text": "too"}]
+    load(ada, made, [{**task, "data": {"text": paragraphs}}])
+    (warning,) = computed(ada, made).warnings
+    assert (warning["reason"], warning["regions"]) == ("text_differs", 1)
+
+
+def test_a_label_that_stands_twice_in_a_region_is_one_item(
+    ada: Caller, make_project: MakeProject
+) -> None:
+    made = make_project(ada, CONFIG)
+    twice = span("PER", 0, 12)
+    twice["value"]["labels"] = ["PER", "PER", "ORG"]
+    load(ada, made, [text_task([span("PER", 0, 12), span("ORG", 0, 12)], [twice])])
+    found = computed(ada, made)
+    assert found.summary is not None
+    assert found.summary["headline"]["primary"]["value"] == 1

@@ -43,8 +43,10 @@ def test_the_metrics_of_each_split(ada: Caller, evaluation: ModelEval) -> None:
             "linearKappa": pytest.approx(2 / 3, abs=1e-12),
             "quadraticKappa": pytest.approx(0.851852, abs=1e-6),
             "meanAbsoluteError": 0.5,
+            "pairs": 4,
+            "missing": 0,
         },
-        "valid": dict.fromkeys(names),
+        "valid": {**dict.fromkeys(names), "pairs": 0, "missing": 2},
     }
     header = get(ada, evaluation).json()
     assert (header["control"], header["classes"]) == ("answer", ["1", "2", "3", "4", "5"])

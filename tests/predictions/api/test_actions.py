@@ -395,3 +395,51 @@ def test_tasks_of_other_projects_are_left_alone(
 
     assert answer.json() == {"processed_items": 0, "detail": "Deleted 0 predictions"}
     assert Prediction.objects.count() == 6
+
+
+@pytest.mark.parametrize(
+    ("action", "more"),
+    [
+        ("delete_tasks", {"filter": {"conjunction": "and", "items": []}}),
+        ("delete_tasks", {"query": {"filters": {"items": []}}}),
+        ("delete_tasks", {"model_version": "v1"}),
+        ("delete_tasks", {"tags": ["old"]}),
+        ("delete_tasks_predictions", {"model_versions": ["v1"]}),
+        ("delete_tasks_predictions", {"modelVersion": "v1"}),
+        ("predictions_to_ground_truth", {"version": "v1"}),
+        ("predictions_to_annotations", {"tags": ["old"]}),
+    ],
+)
+def test_what_an_action_does_not_read_is_refused(
+    ada: Caller, project: Project, tasks: list[int], action: str, more: dict[str, Any]
+) -> None:
+    response = run(ada, project, action, {"selectedItems": {"all": True}, **more})
+
+    (name,) = more
+    (message,) = response.json()["validation_errors"]["non_field_errors"]
+    assert (response.status_code, message.partition(",")[0]) == (400, f"{action} has no {name!r}")
+    assert (Task.objects.count(), Prediction.objects.count()) == (3, 6)
+    assert not Annotation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["query", "filters", "selectedItems", "model_version", "tags", "tabID"]
+)
+def test_what_narrows_an_action_does_not_stand_in_the_address(
+    ada: Caller, project: Project, tasks: list[int], name: str
+) -> None:
+    url = f"{ACTIONS}?id=delete_tasks&project={project.pk}&{name}=1"
+    response = ada.client.post(url, {"selectedItems": {"all": True}}, format="json")
+
+    assert response.status_code == 400
+    assert list(response.json()["validation_errors"]) == [name]
+    assert Task.objects.count() == 3
+
+
+def test_versions_are_named_as_they_are_stored(
+    ada: Caller, project: Project, tasks: list[int]
+) -> None:
+    body = {"selectedItems": {"all": True}, "model_version": " v2 "}
+    answer = run(ada, project, "delete_tasks_predictions", body)
+
+    assert answer.json() == {"processed_items": 2, "detail": "Deleted 2 predictions"}

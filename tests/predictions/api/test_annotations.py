@@ -114,6 +114,22 @@ def test_the_authors_name(ada: Caller, url: str) -> None:
     assert document["created_username"] == f"Ada Lovelace ada@example.com, {ada.user.pk}"
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("groundTruth", "ground_truth"), ("Result", "result"), ("was cancelled", "was_cancelled")],
+)
+def test_a_field_that_is_written_otherwise_is_refused(
+    ada: Caller, task: int, url: str, make_annotation: Make, name: str, meant: str
+) -> None:
+    made = make_annotation(ada, task)
+    errors = {name: [f"There is no such name: did you mean {meant}?"]}
+
+    assert_invalid(ada.client.post(url, {"result": [], name: True}, format="json"), errors)
+    patched = ada.client.patch(f"/api/annotations/{made['id']}/", {name: True}, format="json")
+    assert_invalid(patched, errors)
+    assert Annotation.objects.count() == 1
+
+
 def test_patches_an_annotation(ada: Caller, task: int, make_annotation: Make) -> None:
     made = make_annotation(ada, task)
     Annotation.objects.update(updated_at=LONG_AGO)

@@ -233,6 +233,13 @@ def test_the_project_always_is_the_tasks(
         ({"score": "-Infinity"}, {"score": NOT_A_NUMBER}),
         ({"score": []}, {"score": NOT_A_NUMBER}),
         ({"score": {}}, {"score": NOT_A_NUMBER}),
+        ({"score": "0_5"}, {"score": NOT_A_NUMBER}),
+        ({"score": "٣"}, {"score": NOT_A_NUMBER}),
+        ({"Score": 1}, {"Score": ["There is no such name: did you mean score?"]}),
+        (
+            {"modelVersion": "v1"},
+            {"modelVersion": ["There is no such name: did you mean model_version?"]},
+        ),
         ({"score": "1" * 1001}, {"score": ["String value too large."]}),
         ({"model_version": True}, {"model_version": NOT_TEXT}),
         ({"model_version": ["a"]}, {"model_version": NOT_TEXT}),

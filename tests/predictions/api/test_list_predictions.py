@@ -134,6 +134,20 @@ def test_filters(ada: Caller, two_projects: dict[str, int], query: str, expected
     assert ids_of(response) == [two_projects[name] for name in expected]
 
 
+@pytest.mark.parametrize(
+    ("query", "name", "message"),
+    [
+        ("modelVersion=v1", "modelVersion", "There is no such name: did you mean model_version?"),
+        ("score__gte=0.5", "score__gte", "There is no such name: did you mean score_gte?"),
+        ("Project=1", "Project", "There is no such name: did you mean project?"),
+    ],
+)
+def test_what_a_list_would_pass_over_is_refused(
+    ada: Caller, query: str, name: str, message: str
+) -> None:
+    assert_invalid(ada.client.get(f"{URL}?{query}"), {name: [message]})
+
+
 @pytest.mark.parametrize("name", ["task", "project", "task__project"])
 @pytest.mark.parametrize(
     "value", ["999999", "abc", "-1", "1.5", "0", "99999999999999999999", "9" * 5000, "%D9%A1", "1a"]

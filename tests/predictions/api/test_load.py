@@ -342,6 +342,36 @@ def test_options_that_nothing_reads_are_refused(
     assert not Project.objects.exists()
 
 
+NOT_TAKEN = ["Not taken here."]
+ONE_FILE = ["Give one file of each name; a folder is sent as one ZIP."]
+
+
+@pytest.mark.parametrize(
+    ("query", "more", "errors"),
+    [
+        ("", {"labelMap": "{}", "map_labels": "{}"},
+         {"labelMap": NOT_TAKEN, "map_labels": NOT_TAKEN}),
+        ("", {"prediction": file(RESULTS)}, {"prediction": NOT_TAKEN}),
+        ("", {"predictions": [file(RESULTS), file([])]},
+         {"ground_truth": ONE_FILE, "predictions": ONE_FILE}),
+        ("&evaluate=true", {}, {"evaluate": NOT_TAKEN}),
+        ("&format=coco", {}, {"format": ["Give it once."]}),
+    ],
+)  # fmt: skip
+def test_names_that_nothing_reads_are_refused(
+    ada: Caller, query: str, more: Any, errors: Any
+) -> None:
+    assert_invalid(ada.client.post(f"/api/load?format=coco{query}", form(**more)), errors)
+    assert not Project.objects.exists()
+
+
+def test_so_they_are_into_a_project(ada: Caller, make_project: MakeProject) -> None:
+    url = f"/api/projects/{make_project(ada, CONFIG).pk}/import?format=coco"
+    assert_invalid(ada.client.post(url, form(evaluate="true")), {"evaluate": NOT_TAKEN})
+    assert_invalid(ada.client.post(f"{url}&split=train", form()), {"split": NOT_TAKEN})
+    assert not Task.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("asked", "name"),
     [("commit_to_project=false", "commit_to_project"),

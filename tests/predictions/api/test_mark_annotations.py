@@ -129,6 +129,10 @@ def test_marks_chosen_ones(
             {"project": ["This field may not be null."]},
         ),
         (
+            {"ground_truth": False, "project": 1, "task": 1, "query": {}},
+            {"task": ["There is no such field: leave it out."]},
+        ),
+        (
             {"ground_truth": True, "ids": [2**63]},
             {"ids": {"0": [f'Invalid pk "{2**63}" - object does not exist.']}},
         ),

@@ -144,6 +144,10 @@ def test_deletes_in_this_project_only(
         ([], {"non_field_errors": ["model_version param is required"]}),
         ({"model_version": True}, {"model_version": ["Not a valid string."]}),
         ({"model_version": ["v1"]}, {"model_version": ["Not a valid string."]}),
+        (
+            {"model_version": "v1", "task": 1},
+            {"task": ["There is no such field: leave it out."]},
+        ),
         ({"model_version": "a\0"}, {"model_version": ["Null characters are not allowed."]}),
     ],
     ids=repr,

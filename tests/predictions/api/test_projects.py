@@ -287,7 +287,11 @@ def test_lists_projects_newest_first(ada: Caller, olga: Caller, make_project: Ma
     assert listed("archived=true") == []
     assert listed("members_limit=1") == ids
     assert listed(f"ids={ids[1]}&ids={ids[2]}") == ids[1:]
-    assert listed(f"ids={ids[1]},{ids[2]},x,{'9' * 19}") == ids[1:]
+    assert listed(f"ids={ids[1]}, {ids[2]},{'9' * 19}") == ids[1:]
+    refused = {f"ids={ids[1]},x": "ids", f"ids[]={ids[1]}": "ids[]", "Title=Cars": "Title"}
+    for query, name in refused.items():
+        answer = ada.client.get(f"{URL}?{query}")
+        assert (answer.status_code, list(answer.json()["validation_errors"])) == (400, [name])
     assert listed("page_size=2") == ids[:2]
     assert listed("page_size=2&page=2") == ids[2:]
     slim = ada.client.get(f"{URL}?include=id,title").json()["results"]

@@ -31,6 +31,17 @@ def unknown(pk: Any) -> list[str]:
     return [f'Invalid pk "{pk}" - object does not exist.']
 
 
+@pytest.mark.parametrize("name", ["predictions", "annotations"])
+def test_a_task_with_these_inside_is_imported(ada: Caller, project: Project, name: str) -> None:
+    body = {"project": project.pk, "data": {"image": "a.jpg"}}
+
+    response = ada.client.post(URL, {**body, name: [{"result": []}]}, format="json")
+
+    message = "A task with these inside is imported: /api/projects/{id}/import."
+    assert_invalid(response, {name: [message]})
+    assert ada.client.post(URL, {**body, name: []}, format="json").status_code == 201
+
+
 def test_creates_a_task(ada: Caller, project: Project) -> None:
     body = {"project": project.pk, "data": {"image": "http://x.y/1.jpg", "n": 10**30}}
 

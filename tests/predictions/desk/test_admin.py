@@ -200,6 +200,56 @@ def test_changing_the_config_parses_it_again(desks: dict[str, Client], project: 
     assert project.parsed_label_config["label"]["labels"] == ["Car", "Bus"]
 
 
+@pytest.mark.parametrize(
+    ("model", "table"),
+    [("project", Project), ("task", Task), ("prediction", Prediction), ("annotation", Annotation)],
+)
+def test_a_form_that_brings_nothing_new_writes_nothing(
+    desks: dict[str, Client], rows: dict[str, int], model: str, table: Any
+) -> None:
+    """Evaluations tell by the time of a row whether it changed since."""
+    before = table.objects.values().get(pk=rows[model])
+    path = path_of(model, rows[model], "change")
+    form = desks["member"].get(path).context["adminform"].form
+    shown = {bound.name: bound.value() for bound in form}
+    # The page has them a second time, hidden.
+    shown |= {b.html_initial_name: b.value() for b in form if b.field.show_hidden_initial}
+    sent = {
+        name: value for name, value in shown.items() if value is not None and value is not False
+    }
+
+    response = desks["member"].post(path, sent)
+
+    assert response.status_code == 302, errors_of(response)
+    assert table.objects.values().get(pk=rows[model]) == before
+
+
+def test_a_form_that_nobody_touched_changes_nothing(
+    desks: dict[str, Client], ada: Caller, project: Project
+) -> None:
+    """Browsers send the ends of lines as CRLF."""
+    url = f"/api/projects/{project.pk}/"
+    texts = {
+        "label_config": IMAGE_CONFIG.replace("><", ">\n<"),
+        "description": "of two\nlines",
+        "expert_instruction": "as\nwell",
+    }
+    weights = {"label": {"overall": 0.5, "type": "RectangleLabels", "labels": {"Car": 0.25}}}
+    before = ada.client.patch(url, {**texts, "control_weights": weights}, format="json").json()
+    sent = {name: text.replace("\n", "\r\n") for name, text in texts.items()}
+    form = {
+        **{name: before[name] for name in ("title", "sampling", "maximum_annotations", "color")},
+        **{name: "on" for name in ("is_published", "show_instruction") if before[name]},
+        **sent,
+    }
+
+    for title in (before["title"], "Another title"):
+        path = path_of("project", project.pk, "change")
+        response = desks["member"].post(path, {**form, "title": title})
+        assert response.status_code == 302, errors_of(response)
+        assert ada.client.get(url).json() == {**before, "title": title}
+
+
 @pytest.mark.parametrize(("name", "status"), [("reader", 403), ("stranger", 200)])
 def test_no_project_in_a_workspace_one_may_not_write_to(
     desks: dict[str, Client], ada: Caller, name: str, status: int

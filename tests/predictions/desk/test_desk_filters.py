@@ -92,6 +92,7 @@ def test_a_negative_score_is_below_all_ranges(
     page = reader.get(f"/admin/predictions/prediction/?project={project.pk}").content.decode()
     (asked,) = re.findall(r'href="[^"]*[?&;]score=([^"&]*)[^"]*"[^>]*>\s*below 0.25', page)
     assert listed("prediction", project=project.pk, score=asked) == scored[:1]
+    assert listed("prediction", project=project.pk, score="-1..-0.5") == scored[:1]
 
 
 def test_they_wait_for_a_project(listed: Listed, scored: list[int], reader: Client) -> None:

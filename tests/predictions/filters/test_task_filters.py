@@ -397,6 +397,42 @@ def test_orders(
             {"selectedItems": [1]},
             "selectedItems is an object with all, included and excluded.",
         ),
+        (
+            {"items": [item("id", "equal", 1)]},
+            "A query has no 'items', only filters, selectedItems, ordering.",
+        ),
+        (
+            {"selected_items": {"all": False, "included": [1]}},
+            "A query has no 'selected_items', only filters, selectedItems, ordering.",
+        ),
+        (
+            {"filters": {"conjuction": "or", "items": [item("id", "equal", 1)]}},
+            "A filter group has no 'conjuction', only conjunction, items.",
+        ),
+        (
+            {"filters": {"conjunction": "and", "item": [item("id", "equal", 1)]}},
+            "A filter group has no 'item', only conjunction, items.",
+        ),
+        (
+            group({**item("id", "equal", 1), "negate": True}),
+            "A filter has no 'negate', only filter, operator, type, value, child_filter.",
+        ),
+        ({"selectedItems": {"included": [1]}}, 'included goes with "all": false.'),
+        ({"selectedItems": {"all": True, "included": [1]}}, 'included goes with "all": false.'),
+        ({"selectedItems": {"all": False, "excluded": [1]}}, 'excluded goes with "all": true.'),
+        (
+            {"selectedItems": {"all": True, "exclude": [1]}},
+            "selectedItems has no 'exclude', only all, included, excluded.",
+        ),
+        ({"selectedItems": []}, "selectedItems is an object with all, included and excluded."),
+        (
+            group(item("data.n", "equal", 1, "number")),
+            'Numbers have "type": "Number", not \'number\'.',
+        ),
+        (
+            group(item("meta.n", "equal", 1, "Float")),
+            'Numbers have "type": "Number", not \'Float\'.',
+        ),
         ({"selectedItems": {"all": False, "included": ["1"]}}, "Expected a list of task ids."),
         ({"selectedItems": {"all": False, "included": [2**63]}}, "Expected a list of task ids."),
         ({"ordering": 7}, "ordering is a list of columns."),
@@ -409,6 +445,27 @@ def test_what_is_not_understood_is_refused(
     ada: Caller, project: Project, query: Any, message: str
 ) -> None:
     assert_invalid(ask(ada, project, query), {"query": [message]})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("filters", "{}"), ("ordering", "-id"), ("view_id", "1")],
+)
+def test_what_would_narrow_a_list_elsewhere_is_refused(
+    ada: Caller, project: Project, name: str, value: str
+) -> None:
+    response = ada.client.get("/api/tasks/", {"project": str(project.pk), name: value})
+
+    assert response.status_code == 400
+    assert list(response.json()["validation_errors"]) == [name]
+
+
+def test_a_list_in_a_text_has_spaces_around_its_commas(
+    ada: Caller, project: Project, tasks: list[int]
+) -> None:
+    for operator, listed in (("in_list", [0, 1]), ("not_in_list", [2, 3, 4])):
+        query = group(item("data.city", operator, "Oslo , Bergen"))
+        assert places(ask(ada, project, query), tasks) == listed
 
 
 def test_another_workspaces_tasks_cannot_be_selected(

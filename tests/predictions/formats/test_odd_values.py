@@ -147,6 +147,12 @@ def test_scores_of_ground_truth_take_no_area_away(tmp_path: Path) -> None:
     assert content.warnings == ["What the entries say of 'score' is not read."]
 
 
+def test_results_of_one_version_may_say_so(tmp_path: Path) -> None:
+    results = [{**THING, "score": 0.5, "model_version": "v1"}] * 2
+    content = read(tmp_path, "coco", json.dumps(results), NUMBERED)
+    assert (metas(content), content.warnings) == ([None, None], [])
+
+
 def test_label_files_are_of_the_pictures_beside_them(tmp_path: Path) -> None:
     one, other = "0 0.5 0.5 0.1 0.1\n", "1 0.5 0.5 0.1 0.1\n"
     files: Files = {
@@ -204,6 +210,14 @@ SAID: dict[str, tuple[str, Any, Known | None, list[str]]] = {
     "annotations of another case": (
         "coco", json.dumps({**COCO, "Annotations": [THING]}), None, [NOTHING],
     ),
+    "outlines of VOC": (
+        "voc", {"a.xml": voc("0").replace("</object>", "<polygon><x1>1</x1></polygon></object>")},
+        None, ["What the entries say of 'polygon' is not read."],
+    ),
+    "attributes of FiftyOne": (
+        "fiftyone", fiftyone(IsGroupOf=True, difficult=0, rotation=0.5), None,
+        ["What the entries say of 'IsGroupOf', 'rotation' is not read."],
+    ),
     "a column of splits": ("csv", "text,label,split\na,good,train\n", None, [SPLIT_UNREAD]),
     "such a column of Parquet": (
         "parquet", table({"text": "a", "label": 1, "split": "train"}), None, [SPLIT_UNREAD],
@@ -245,6 +259,10 @@ SAID: dict[str, tuple[str, Any, Known | None, list[str]]] = {
         ["All scores are whole numbers: if they are the numbers of tracks, save with save_conf and"
          " without tracking.",
          "The highest score is 3: the scores are taken as per cent and divided by 100."],
+    ),
+    "a folder without label files": (
+        "yolo", {"classes.txt": "car", "a.png": picture(9)}, Known(),
+        ["There is no label file (*.txt): the version says that nothing is on any image."],
     ),
     "labels of one name": (
         "openimages",
@@ -303,6 +321,33 @@ REFUSED: dict[str, tuple[str, Any, Known | None, str]] = {
         }),
         None, "annotations[0].num_keypoints: is 0, and v of 1 points is above 0.",
     ),
+    "two files of one image": (
+        "coco",
+        json.dumps([
+            {**THING, "score": 0.5, "file_name": name} for name in ("a.jpg", "x\\b.jpg", "a.jpg")
+        ]),
+        NUMBERED,
+        "predictions: the image_id 1 stands beside two file names, 'a.jpg' and 'x/b.jpg'.",
+    ),
+    "objects of two annotations": (
+        "coco",
+        json.dumps({
+            **COCO, "annotations": [{**THING, "annotation_id": n // 2} for n in range(8, 11)],
+        }),
+        None,
+        "annotations[2]: is of 5, and its image has objects of 4, too (annotation_id,"
+        " prediction_id): export one annotation, or one version, of each image.",
+    ),
+    "results of two versions": (
+        "coco",
+        json.dumps([{**THING, "score": 0.5, "model_version": name} for name in ("v1", 'v"2')]),
+        NUMBERED,
+        'predictions: are of several model versions, "v1", "v\\"2": export one of them.',
+    ),
+    "yolo's turned boxes": (
+        "dota", {"a.txt": "0 0.1 0.1 0.3 0.1 0.3 0.2 0.1 0.2\n"}, None,
+        "a.txt, line 1: must be eight numbers, a class and whether it is difficult.",
+    ),
     "two points of one name": (
         "coco",
         json.dumps({**COCO, "categories": [{"id": 1, "name": "c", "keypoints": ["x", "x"]}]}),
@@ -320,12 +365,20 @@ REFUSED: dict[str, tuple[str, Any, Known | None, str]] = {
         "yolo", {"classes.txt": "car", "a.TXT": LINE}, None,
         "a.TXT: is not read: label files end with .txt, in small letters.",
     ),
+    "a file of another format": (
+        "yolo", "[]", NUMBERED, "f: is no label file (*.txt) and no data.yaml.",
+    ),
     "a label file of either picture": (
         "yolo",
         {"classes.txt": "car", "labels/a.txt": LINE, "one/a.png": picture(9),
          "two/a.png": picture(9)},
         None,
-        "labels/a.txt: may be of 'one/a.png' or 'two/a.png': put it where its picture is.",
+        "labels/a.txt: may be of 'one/a.png' or 'two/a.png': keep one picture of its name, beside"
+        " it.",
+    ),
+    "two pictures of one label file": (
+        "yolo", {"classes.txt": "car", "a.txt": LINE, "a.jpg": picture(9), "a.png": picture(9)},
+        None, "a.txt: may be of 'a.jpg' or 'a.png': keep one picture of its name, beside it.",
     ),
     "a turned rectangle": (
         "labelme", labelme([[1, 2], [9, 3], [8, 8], [0, 7]]), None,

@@ -254,6 +254,35 @@ def test_columns_that_are_predictions(ada: Caller, url: str) -> None:
     assert list(values) == [{"choices": ["pos"]}, {"choices": ["neg"]}]
 
 
+def test_what_stands_beside_such_fields_is_kept(ada: Caller, url: str) -> None:
+    body = {
+        "data": {"text": "a", "mood": "pos"},
+        "meta": {"split": "valid"},
+        "tags": ["night"],
+        "external_id": "one",
+        "predictions": [{"result": [], "model_version": "v1"}],
+        "annotations": [{"result": [], "ground_truth": True}],
+    }
+    fields = "preannotated_from_fields=mood&return_task_ids=true"
+
+    answer = ada.client.post(f"{url}?{fields}", [body], format="json").json()
+
+    assert (answer["annotation_count"], answer["prediction_count"]) == (1, 2)
+    task = ada.client.get(f"/api/tasks/{answer['task_ids'][0]}/").json()
+    assert [task[name] for name in ("data", "meta", "tags")] == [
+        {"text": "a"}, {"split": "valid"}, ["night"]
+    ]  # fmt: skip
+    assert [one["ground_truth"] for one in task["annotations"]] == [True]
+    said = [(one["model_version"], len(one["result"])) for one in task["predictions"]]
+    assert said == [("v1", 0), ("undefined", 1)]
+    named = [{"external_id": "one", "result": []}]
+    stored = ada.client.post(f"{url}/predictions", named, format="json")
+    assert stored.status_code == 201
+    refused = ada.client.post(f"{url}?{fields}", [{**body, "predictions": "x"}], format="json")
+    message = "Error at item 0: Task[predictions] must be list"
+    assert_invalid(refused, {"non_field_errors": [message]})
+
+
 def test_fields_that_are_predictions_in_json(ada: Caller, url: str) -> None:
     body = [{"text": "a", "mood": "pos"}, {"data": {"text": "b"}}, 7]
     response = ada.client.post(f"{url}?preannotated_from_fields=mood", body, format="json")

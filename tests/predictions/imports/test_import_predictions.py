@@ -128,6 +128,8 @@ BAD = [
     ({"score": "inf"}, "Score must be a valid number, got inf"),
     ({"score": "nan"}, "Score must be a valid number, got nan"),
     ({"score": []}, "Score must be a valid number, got []"),
+    ({"score": "0_5"}, "Score must be a valid number, got 0_5"),
+    ({"modelVersion": "v1"}, "Prediction[modelVersion]: did you mean model_version?"),
     ({"score": 10**400}, f"Score must be a valid number, got {10**99}"),
     ({"model_version": ["a"]}, "model_version must be text, got list"),
     ({"model_version": {"v": 1}}, "model_version must be text, got dict"),

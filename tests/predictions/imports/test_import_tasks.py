@@ -164,6 +164,10 @@ def test_a_project_that_has_a_version_keeps_it(ada: Caller, project: Project, ur
             "Annotation[lead_time] must be a number",
         ),
         (
+            {"data": {"image": "a.jpg"}, "annotations": [{"result": [], "lead_time": True}]},
+            "Annotation[lead_time] must be a number",
+        ),
+        (
             {"data": {"image": "a.jpg"}, "annotations": [{"result": [], "lead_time": 10**400}]},
             "Annotation[lead_time] must be a number",
         ),
@@ -186,6 +190,18 @@ def test_a_project_that_has_a_version_keeps_it(ada: Caller, project: Project, ur
         (
             {"image": "a.jpg", "predictions": [{"result": []}], "annotations": []},
             'If you use "predictions" field in the task, you must put "data" field in the task too',
+        ),
+        (
+            {"data": {"image": "a.jpg"}, "Predictions": [{"result": []}]},
+            "Task[Predictions]: did you mean predictions?",
+        ),
+        (
+            {"data": {"image": "a.jpg"}, "predictions": [{"result": [], "Score": 1}]},
+            "Prediction[Score]: did you mean score?",
+        ),
+        (
+            {"data": {"image": "a.jpg"}, "annotations": [{"result": [], "groundTruth": True}]},
+            "Annotation[groundTruth]: did you mean ground_truth?",
         ),
         ({"image": "\0"}, "Null characters are not allowed."),
         ({"image": 1, "\0": 1}, "Null characters are not allowed."),

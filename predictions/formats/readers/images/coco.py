@@ -98,6 +98,7 @@ def _whole(source: Source, ask: Ask, errors: Errors, prefix: str, *, is_result: 
     names = ((f"{prefix}categories[{n}].name", one.name) for n, one in enumerate(categories))
     check_names(names, errors)
     points = {one.name: one.keypoints for one in categories if one.keypoints}
+    coco_document.check_owners(whole.annotations, f"{prefix}annotations", errors)
     reader = Reader(
         whole.annotations, class_ids, points, ask, errors, f"{prefix}annotations", is_result
     )
@@ -154,7 +155,7 @@ class Reader:
         self.warnings: list[str] = []
         self.images: dict[Id, Image] = {}
         self.image_places: dict[Id, str] = {}
-        self.names: dict[Id, str] = {}
+        self.names = coco_entries.FileNames()
         self.divisor = 1.0
         #: Of each class its place among them, by its number in the file.
         self.numbers = {class_id: n for n, class_id in enumerate(class_ids)}
@@ -188,7 +189,7 @@ class Reader:
         except (NotPlain, msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             # What is odd or wrong is found, and named, one by one.
             self.places.clear()
-            self.names.clear()
+            self.names = coco_entries.FileNames()
             self.scores = Scores()
             return None
         return columns
@@ -211,12 +212,8 @@ class Reader:
         if self.is_result:
             self.scores.highest = max(self.scores.highest, float(plain[1].max()))
             for entry in [one for one in entries if one.file_name]:
-                self._name(entry)
+                self.names.see(entry)
         return True
-
-    def _name(self, entry: Entry) -> None:
-        if entry.file_name:
-            self.names.setdefault(entry.image_id, entry.file_name.replace("\\", "/"))
 
     def _look(self, ask: Ask) -> None:
         """Looks at each entry: what is wrong with it is among the errors."""
@@ -264,7 +261,7 @@ class Reader:
         score = entry.score
         if score is None or not 0 <= score <= self.scores.highest:
             self.scores.see(score, f"{self.place}[{n}].score", self.errors)
-        self._name(entry)
+        self.names.see(entry)
 
     def _richest(self) -> Shapes:
         """Key points where there are any; segmentations, if all entries have one; else boxes."""
@@ -300,6 +297,9 @@ class Reader:
 
     def content(self, source: Source) -> Content:
         """What there is in the file, once the images are known."""
+        self.names.check(self.place, self.errors)
+        if self.is_result:
+            coco_document.check_versions(source.content(), self.place, self.errors)
         self.warnings += coco_document.unread(source.content(), is_result=self.is_result)
         if self.columns is not None:
             source.let_go()

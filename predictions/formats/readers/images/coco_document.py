@@ -10,6 +10,7 @@ from msgspec import Raw, Struct
 
 from predictions.formats.content import Shapes, Size
 from predictions.formats.errors import BadFile, Errors
+from predictions.formats.readers import collected
 from predictions.formats.readers.documents import where
 from predictions.formats.readers.images.coco_entries import EMPTY, Id
 from predictions.formats.sources import Bytes, Source
@@ -31,7 +32,15 @@ NO_TRUTH = (
 NO_ANNOTATIONS = (
     "The file has no `annotations`: it says that there is nothing on any of its images."
 )
-UNREAD = "What the entries say of {keys} is not read."
+SEVERAL_VERSIONS = "are of several model versions, {names:.500}: export one of them."
+SEVERAL_OWNERS = (
+    "is of {own}, and its image has objects of {other}, too (annotation_id, prediction_id): export"
+    " one annotation, or one version, of each image."
+)
+OWNER_KEYS = (b'"annotation_id"', b'"prediction_id"')
+#: As exports of projects here have it.
+VERSION_KEY = b'"model_version"'
+VERSION = re.compile(VERSION_KEY + rb'\s*:\s*("(?:[^"\\]|\\.)*"|null)')
 #: Keys that tools write and COCO has not, but for values that say nothing: someone may count on
 #: them. Of `bbox_mode` 1 is COCO's own.
 UNREAD_KEYS = (
@@ -116,6 +125,14 @@ class ProbedWhole(Struct):
 
 
 PROBES: Mapping[Any, Any] = {Whole: ProbedWhole, list[Raw]: list[ProbedEntry]}
+
+
+class Owned(Struct, gc=False):
+    """What an export of a project here says of an entry."""
+
+    image_id: Id
+    annotation_id: int | None = None
+    prediction_id: int | None = None
 
 
 class Result(Struct):
@@ -289,8 +306,36 @@ def unread(content: Bytes, *, is_result: bool) -> list[str]:
     """A warning of keys that nothing here reads, where they say something."""
     start = content[:MOST_LOOKED_THROUGH]
     keys = UNREAD_KEYS if is_result else (*UNREAD_KEYS, "score")
-    found = [key for key in keys if _tells(start, key)]
-    return [UNREAD.format(keys=", ".join(map(repr, found)))] if found else []
+    return collected.unread(key for key in keys if _tells(start, key))
+
+
+def check_versions(content: Bytes, place: str, errors: Errors) -> None:
+    """An error where detections are of several model versions, as in an export of all of them."""
+    if VERSION_KEY not in content[:MOST_LOOKED_THROUGH]:
+        return
+    versions = dict.fromkeys(found[1] for found in VERSION.finditer(content))
+    if len(versions) > 1:
+        told = ", ".join(text.decode("utf-8", "replace") for text in versions)
+        errors.add(place, SEVERAL_VERSIONS.format(names=told))
+
+
+def check_owners(listed: Raw, place: str, errors: Errors) -> None:
+    """An error where an image has the objects of several annotations, or predictions, as an export
+    of all of them has: they are no objects of one.
+    """
+    start = bytes(memoryview(listed)[:MOST_LOOKED_THROUGH])
+    if not any(key in start for key in OWNER_KEYS):
+        return
+    try:
+        every = msgspec.json.decode(listed, type=list[Owned])
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return  # what reads the entries names what is wrong
+    owners: dict[Id, int] = {}
+    for n, one in enumerate(every):
+        own = one.annotation_id if one.prediction_id is None else one.prediction_id
+        if own is not None and (other := owners.setdefault(one.image_id, own)) != own:
+            errors.add(f"{place}[{n}]", SEVERAL_OWNERS.format(own=own, other=other))
+            return
 
 
 def _tells(start: bytes, key: str) -> bool:

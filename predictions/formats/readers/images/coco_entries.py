@@ -50,6 +50,9 @@ FROM_ONE = (
     "No result is of class number 0, {zero!r}, and all would fit if they counted from 1: {first} is"
     " read as {one!r}, and not as {other!r}. If they count so, give --category-offset -1; else 0."
 )
+TWO_NAMES = (
+    "the image_id {id!r:.100} stands beside two file names, {one!r:.200} and {other!r:.200}."
+)
 NO_SIZE = "its image has no width and height in the file: give --images, or add them."
 
 
@@ -94,6 +97,27 @@ class Rasters(dict[Id, Size]):
             height, width = msgspec.json.decode(entry.segmentation, type=Raster).size
             if (size := size_of(width, height)) is not None:
                 self[entry.image_id] = size
+
+
+class FileNames(dict[Id, str]):
+    """By image the name of its file, as the first result of it that tells one has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: Of an image that has another one elsewhere: that.
+        self.others: dict[Id, str] = {}
+
+    def see(self, entry: Entry) -> None:
+        """Looks at a result."""
+        if entry.file_name:
+            name = entry.file_name.replace("\\", "/")
+            if self.setdefault(entry.image_id, name) != name:
+                self.others.setdefault(entry.image_id, name)
+
+    def check(self, place: str, errors: Errors) -> None:
+        """An error for each image of two names: nobody knows of which its results are."""
+        for image_id, other in self.others.items():
+            errors.add(place, TWO_NAMES.format(id=image_id, one=self[image_id], other=other))
 
 
 class BadEntry(ValueError):

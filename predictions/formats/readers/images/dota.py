@@ -108,7 +108,9 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
 
 def _object(words: Sequence[str], place: str, errors: Errors) -> Region | None:
     numbers = _numbers(words[:8])
-    if len(words) not in {9, 10} or numbers is None:
+    # A class with a point, such as 0.25, is the last corner of YOLO's, whose class comes first.
+    is_yolo = len(words) == 9 and "." in words[8] and number_of(words[8]) is not None
+    if len(words) not in {9, 10} or numbers is None or is_yolo:
         errors.add(place, "must be eight numbers, a class and whether it is difficult.")
         return None
     difficult = words[9] if len(words) == 10 else "0"

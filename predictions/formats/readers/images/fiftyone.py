@@ -7,7 +7,7 @@ Format: https://docs.voxel51.com/user_guide/export_datasets.html
 """
 
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -36,6 +36,8 @@ from predictions.formats.sources import Source
 from predictions.formats.splits import split_named
 
 SAMPLES = "samples.json"
+#: Of detections: attributes that Open Images, VOC and others have, and that turn a box.
+UNREAD = ("IsGroupOf", "difficult", "ignore", "rotation")
 #: Shares of an image beyond which nothing lies.
 FARTHEST = 10.0
 PIXELS = "its {what} no share of the image: are these pixels?"
@@ -139,7 +141,22 @@ def _read(source: Source, field: str, errors: Errors, *, is_prediction: bool) ->
             tasks.append(task)
             folders.append(PurePosixPath(str(sample["filepath"]).replace("\\", "/")).parent)
     collected.tell_apart(tasks, folders)
-    return collected.content(tasks, errors, is_prediction=is_prediction, kind=Kind.BOX)
+    return collected.content(
+        tasks,
+        errors,
+        is_prediction=is_prediction,
+        kind=Kind.BOX,
+        warnings=collected.unread(_unread(samples, field)),
+    )
+
+
+def _unread(samples: Sequence[Mapping[str, Any]], field: str) -> Iterator[str]:
+    """Attributes of detections that other tools read, where they say something."""
+    for sample in samples:
+        value = sample.get(field)
+        labels = value.get("detections") if isinstance(value, dict) else None
+        for one in labels if isinstance(labels, list) else ():
+            yield from (key for key in UNREAD if isinstance(one, dict) and one.get(key))
 
 
 def _file(source: Source, errors: Errors) -> str:

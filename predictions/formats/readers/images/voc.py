@@ -22,7 +22,7 @@ from predictions.formats.content import (
     size_of,
 )
 from predictions.formats.errors import Errors
-from predictions.formats.readers import xml
+from predictions.formats.readers import collected, xml
 from predictions.formats.readers.rows import NO_FLAG, flag_of, number_of
 from predictions.formats.scores import Scores
 from predictions.formats.sources import Source
@@ -36,6 +36,8 @@ FROM_ZERO = (
 FROM_ZERO_OWNER = "Label Studio"
 #: The folder of the XML files, beside that of the lists.
 ANNOTATIONS = "Annotations"
+#: Of an object, beside its box: other shapes of it.
+UNREAD = ("polygon", "robndbox", "mask", "angle")
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -52,10 +54,11 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
 def _read(source: Source, errors: Errors, scores: Scores | None) -> Content:
     splits = _splits(source, errors)
     tasks: dict[str, FileTask] = {}
+    unread: dict[str, None] = {}
     for name in source.names():
         if not name.lower().endswith(".xml") and source.is_folder:
             continue
-        task = _task(name, source, splits, errors, scores)
+        task = _task(name, source, splits, unread, errors, scores)
         if task is None:
             continue
         earlier = tasks.setdefault(task.image_name or "", task)
@@ -71,6 +74,7 @@ def _read(source: Source, errors: Errors, scores: Scores | None) -> Content:
     classes = check_names(((places[one], one) for one in sorted(places)), errors)
     n_from_zero = sum(1 for task in tasks.values() for one in task.read() if _is_outside(one))
     warnings = [FROM_ZERO.format(n=n_from_zero)] if n_from_zero else []
+    warnings += collected.unread(unread)
     if scores is not None and (divisor := scores.divisor(warnings)) != 1:
         for task in tasks.values():
             for region in task.read():
@@ -117,7 +121,12 @@ def _names_in_lists(name: str, given: str) -> Iterator[str]:
 
 
 def _task(
-    name: str, source: Source, splits: dict[str, str], errors: Errors, scores: Scores | None
+    name: str,
+    source: Source,
+    splits: dict[str, str],
+    unread: dict[str, None],
+    errors: Errors,
+    scores: Scores | None,
 ) -> FileTask | None:
     root = xml.root_of(source.inner(name), name, errors)
     if root is None:
@@ -130,6 +139,7 @@ def _task(
     first = 0 if (root.findtext("owner/name") or "").strip() == FROM_ZERO_OWNER else 1
     regions = []
     for n, element in enumerate(root.iter("object"), 1):
+        unread.update(dict.fromkeys(tag for tag in UNREAD if element.find(tag) is not None))
         region = _region(element, first, f"{name}, object {n}", errors, scores)
         if region is not None:
             regions.append(region)

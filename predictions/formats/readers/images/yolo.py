@@ -31,6 +31,8 @@ NOTHING_THERE = (
     "data.yaml names {place!r:.200} ({split}), where there is no image and no label file: none of"
     " that split is read."
 )
+NO_LABELS = "There is no label file (*.txt): the version says that nothing is on any image."
+NOT_YOLO = "is no label file (*.txt) and no data.yaml."
 WHOLE_SCORES = (
     "All scores are whole numbers: if they are the numbers of tracks, save with save_conf and"
     " without tracking."
@@ -89,6 +91,8 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
     files = Files(source, errors)
     images = files.listed(dataset) or files.lone_labels()
     errors.raise_if_any()
+    if not any(one.labels for one in images):
+        warnings.append(NO_LABELS)
     if not dataset.points:
         dataset.points = list(next(iter(known.keypoints.values()), ()))
     return _content(source, images, dataset, ask, errors, warnings, has_score=True)
@@ -131,6 +135,9 @@ class Files:
         self.source = source
         self.errors = errors
         self.names = source.names()
+        given = source.entry or ("" if source.is_folder else self.names[0])
+        if given and not given.lower().endswith((".txt", ".yaml", ".yml")):
+            raise errors.stop(given, NOT_YOLO)
         if odd := [one for one in self.names if one.endswith((".TXT", ".Txt"))]:
             raise errors.stop(odd[0], "is not read: label files end with .txt, in small letters.")
         #: What to say of places that `data.yaml` names and that hold nothing.
@@ -230,7 +237,7 @@ class Files:
             others = of_stem[PurePosixPath(name).stem] if picture is None else []
             if others:
                 told = " or ".join(map(repr, others[:2]))
-                self.errors.add(name, f"may be of {told}: put it where its picture is.")
+                self.errors.add(name, f"may be of {told}: keep one picture of its name, beside it.")
             image = picture or f"{_stem(name)}.jpg"
             if picture is None:
                 self.guessed.add(image)
@@ -243,21 +250,19 @@ def _beside(labels: Iterable[str], pictures: Iterable[str]) -> dict[str, str]:
     """The picture of each label file: the one in its place or, where neither has another of that
     stem in another folder, the one of its stem.
     """
-    by_place: dict[str, str] = {}
+    by_place: defaultdict[str, list[str]] = defaultdict(list)
     by_stem: defaultdict[str, list[str]] = defaultdict(list)
     for picture in pictures:
-        by_place.setdefault(_stem(picture), picture)
-        by_place.setdefault(_stem(_labels_folder(picture)), picture)
+        for place in {_stem(picture), _stem(_labels_folder(picture))}:
+            by_place[place].append(picture)
         by_stem[PurePosixPath(picture).stem].append(picture)
     names = Counter(PurePosixPath(one).stem for one in labels)
     found = {}
     for name in labels:
         stem = PurePosixPath(name).stem
-        own = by_place.get(_stem(name))
-        if own is None and names[stem] == 1 and len(by_stem[stem]) == 1:
-            own = by_stem[stem][0]
-        if own is not None:
-            found[name] = own
+        fitting = by_place.get(_stem(name)) or (by_stem[stem] if names[stem] == 1 else [])
+        if len(fitting) == 1:
+            found[name] = fitting[0]
     return found
 
 

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -163,6 +164,34 @@ def test_the_form_becomes_an_address(desk: Client, project: Project, tasks: list
     # The form shows what the address asks for, and sends the same again.
     assert re.findall(r'name="value" value="([^"]*)"', page) == ["3", "even", "", ""]
     assert '<option value="empty:true" selected>' in page
+
+
+def test_the_form_keeps_as_what_a_filter_compares(
+    desk: Client, ada: Caller, project: Project, tasks: list[int]
+) -> None:
+    """As text 3 is not 3.0."""
+    url = f"/api/tasks/{tasks[3]}/"
+    ada.client.patch(url, {"data": {"image": "a.jpg", "n": 3.0}}, format="json")
+    query = asked(("data.n", "equal", 3, "Number"), ("data.n", "in_list", [3, 70], "Number"))
+    page = desk.get(address(project), query).content.decode()
+    sent = {
+        name: [unescape(text) for text in re.findall(rf'name="{name}" value="([^"]*)"', page)]
+        for name in ("kind", "value")
+    }
+    assert sent["kind"] == ["data.n:Number", "data.n:Number", ":"]
+
+    again = {
+        "column": ["data.n", "data.n", ""], "operator": ["equal", "in_list", "equal"], **sent
+    }  # fmt: skip
+    answer = desk.get(address(project), again, follow=True)
+
+    assert shown(page) == shown(answer.content.decode()) == [tasks[3]]
+    # A row that is about another column now compares texts, as a new one does.
+    other = desk.get(address(project), {**again, "column": ["data.image", "", ""]})
+    (item,) = json.loads(parse_qs(urlsplit(other["Location"]).query)["query"][0])["filters"][
+        "items"
+    ]
+    assert item["type"] == "String"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError
 
 from predictions.models import Prediction, Project
-from tests.conftest import Caller
+from tests.conftest import Caller, MakeProject, MakeTask
 from tests.predictions.imports.datasets.loading import load
 
 WARNING = (
@@ -20,6 +20,13 @@ NO_NUMBERS = (
     "predictions: results name classes by number: give the ground truth's file, too, load into a"
     " project whose labels have their numbers, or give a whole COCO file with scores."
 )
+
+SIZE = {"image_size": {"width": 200, "height": 100}}
+POSES = """<View><Image name="image" value="$image"/>
+  <RectangleLabels name="b" toName="image"><Label value="p" category="1"/></RectangleLabels>
+  <KeyPointLabels name="k" toName="image">
+    <Label value="right" model_index="1"/><Label value="left" model_index="0"/>
+  </KeyPointLabels></View>"""
 
 
 def truth(path: Path, image: int, **classes: int) -> Path:
@@ -86,3 +93,45 @@ def test_the_same_numbers_are_read(ada: Caller, tmp_path: Path) -> None:
     said = results(tmp_path / "said.json", 2)
     load("coco", "--predictions", said, "-P", "Files", "--model-version", "v1")
     assert labels() == [[["a"]]]
+
+
+@pytest.mark.django_db
+def test_key_points_of_results_are_in_the_order_of_their_index(
+    ada: Caller, make_project: MakeProject, make_task: MakeTask, tmp_path: Path
+) -> None:
+    project = make_project(ada, POSES, title="Files")
+    make_task(ada, project, data={"image": "1.jpg"}, meta={"image_id": "1", **SIZE})
+    result = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 50, 50], "score": 0.5}
+    said = tmp_path / "said.json"
+    said.write_text(json.dumps([{**result, "keypoints": [10, 20, 2, 30, 40, 2]}]))
+    load("coco", "--predictions", said, "-P", "Files", "--model-version", "v1")
+    points = [one["value"] for one in Prediction.objects.get().result][1:]
+    assert {one["keypointlabels"][0]: one["x"] for one in points} == {"left": 5.0, "right": 15.0}
+
+
+@pytest.mark.django_db
+def test_a_number_of_two_labels_is_none(
+    ada: Caller, make_project: MakeProject, make_task: MakeTask, tmp_path: Path
+) -> None:
+    second = """<PolygonLabels name="o" toName="image"><Label value="p" category="2"/>
+      <Label value="q" category="1"/></PolygonLabels></View>"""
+    first = POSES.replace("</RectangleLabels>", '<Label value="q" category="2"/></RectangleLabels>')
+    project = make_project(ada, first.replace("</View>", second), title="Files")
+    make_task(ada, project, data={"image": "1.jpg"}, meta={"image_id": "1", **SIZE})
+    said = results(tmp_path / "said.json", 1)
+    with pytest.raises(CommandError) as caught:
+        load("coco", "--predictions", said, "-P", "Files", "--model-version", "v1")
+    assert str(caught.value).splitlines()[0] == NO_NUMBERS
+
+
+@pytest.mark.django_db
+def test_a_label_has_two_names(ada: Caller, make_project: MakeProject, tmp_path: Path) -> None:
+    config = POSES.replace('value="p"', 'value="Person" alias="p"')
+    make_project(ada, config, title="Files")
+    for n, name in enumerate(("Person", "p")):
+        file = truth(tmp_path / f"{name}.json", n, **{name: 1})
+        assert load("coco", "--ground-truth", file, "-P", "Files")[1] == []
+    other = truth(tmp_path / "other.json", 3, Person=2)
+    told = "2 is 'p' in the file, and no class"
+    warned = load("coco", "--ground-truth", other, "-P", "Files")[1]
+    assert warned == [WARNING.format(told=told)]
