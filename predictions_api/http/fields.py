@@ -12,6 +12,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from predictions_api.http.storable import MAX_DEPTH, Refused, is_number_text, json_text
+from predictions_api.names import by_letters, letters
 
 PK_TEXT = re.compile(r"-?[0-9]{1,100}")
 MAX_BIGINT = 2**63 - 1
@@ -84,14 +85,10 @@ def refuse_unread(body: Any, known: Iterable[str]) -> None:
     names = list(known)
     for key in body:
         if key not in names:
-            alike = {_letters(name): name for name in names}
-            near = get_close_matches(_letters(str(key)), alike, n=1)
+            alike = by_letters(names)
+            near = get_close_matches(letters(str(key)[:200]), alike, n=1)
             meant = f"did you mean {alike[near[0]]}?" if near else "leave it out."
             raise ValidationError({f"{key:.100}": [f"There is no such field: {meant}"]})
-
-
-def _letters(name: str) -> str:
-    return name.replace("_", "").lower()
 
 
 class StorableJSONField(serializers.JSONField):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from operator import itemgetter
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from django.db.models import F, Model, QuerySet
 from django.http import QueryDict
@@ -21,7 +21,7 @@ from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
 
-from predictions_api.http.fields import MAX_BIGINT, FiniteField, refuse_unread
+from predictions_api.http.fields import MAX_BIGINT, FiniteField
 from predictions_api.names import by_letters, did_you_mean, misspelt
 
 M = TypeVar("M", bound=Model)
@@ -48,17 +48,12 @@ def moment_of(text: str) -> datetime | None:
 class Parameters(serializers.Serializer[Any]):
     """What an operation reads of a query string; other names are passed over."""
 
-    #: Whether such a name is refused instead: the answer would be about something else.
-    is_closed: ClassVar[bool] = False
-
     @classmethod
     def read(cls, query: Mapping[str, str]) -> dict[str, Any]:
         """The values by name, defaults for those not given. ValidationError names what cannot be
         read and what is missing.
         """
         fields, defaults, required, known = _declared(cls)
-        if cls.is_closed:
-            refuse_unread(query, fields)
         values = dict(defaults)
         others = [name for name in query if name not in fields]
         errors: dict[str, Any] = {

@@ -72,15 +72,11 @@ class SubsetParameters(Parameters):
 class CostParameters(SubsetParameters):
     """What a run's cost is estimated for."""
 
-    is_closed = True
-
     project_id = IdParameter(help_text="The project; the prompt's first unless given.")
 
 
 class CountParameters(SubsetParameters):
     """What a run's predictions are counted for."""
-
-    is_closed = True
 
     project = IdParameter(help_text="The project; the prompt's first unless given.")
 
@@ -88,16 +84,12 @@ class CountParameters(SubsetParameters):
 class PreviewParameters(Parameters):
     """The task a prompt is shown for."""
 
-    is_closed = True
-
     task = IdParameter(help_text="The task.")
     project = IdParameter(help_text="Or the first task of this project.")
 
 
 class ExampleParameters(Parameters):
     """Whose examples."""
-
-    is_closed = True
 
     project = IdParameter(help_text="The prompt's first, unless named.")
 
@@ -168,8 +160,6 @@ class BulkParameters(Parameters):
 
 class RegressionParameters(Parameters):
     """What a run is compared with."""
-
-    is_closed = True
 
     baseline = IdParameter(help_text="The earlier run; its source, or the one before.")
 

@@ -221,6 +221,7 @@ class VersionViewSet(PromptRows):
     @action(detail=True, url_path="cost-estimate")
     def cost_estimate(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
+        CostParameters.refuse_others(request.query_params)
         project = self.asked_project(CostParameters.read(request.query_params), "project_id")
         subset = filters.asked_subset(request.query_params, project)
         return Response(preview.cost_estimate(version, project, subset))
@@ -229,6 +230,7 @@ class VersionViewSet(PromptRows):
     @action(detail=True, url_path="prediction-count")
     def prediction_count(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
+        CountParameters.refuse_others(request.query_params)
         project = self.asked_project(CountParameters.read(request.query_params))
         clause = filters.asked_subset(request.query_params, project)
         return Response(queries.prediction_counts(clause, version.pk, project_id=project.pk))
@@ -237,6 +239,7 @@ class VersionViewSet(PromptRows):
     @action(detail=True, url_path="prompt-preview", url_name="preview")
     def prompt_preview(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
+        PreviewParameters.refuse_others(request.query_params)
         asked = PreviewParameters.read(request.query_params)
         task_id = asked["task"]
         if task_id is None:
@@ -254,6 +257,7 @@ class VersionViewSet(PromptRows):
     @action(detail=True, url_path="few-shot-examples")
     def few_shot_examples(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
+        ExampleParameters.refuse_others(request.query_params)
         project = self.asked_project(ExampleParameters.read(request.query_params))
         return Response(preview.few_shot_examples(version, project))
 

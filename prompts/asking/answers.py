@@ -115,12 +115,23 @@ def parse_answer(text: str) -> dict[str, Any]:
     """
     fenced = FENCE.match(text)
     try:
-        answer = json.loads(fenced[1] if fenced else text)
+        answer = json.loads(fenced[1] if fenced else text, object_pairs_hook=_said_once)
+    except InvalidAnswer:
+        raise
     except (ValueError, RecursionError):
         raise InvalidAnswer(f"The answer is not JSON: {text[:200]!r}") from None
     if not isinstance(answer, dict):
         raise InvalidAnswer(f"The answer is not a JSON object: {text[:200]!r}")
     return answer
+
+
+def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object. InvalidAnswer where it says two things under one key: which is meant?"""
+    said = dict(pairs)
+    for key, value in pairs:
+        if said[key] is not value and said[key] != value:
+            raise InvalidAnswer(f"The answer says two things under {key[:200]!r}.")
+    return said
 
 
 def filled(label_config: str, answer: Mapping[str, Any]) -> dict[str, Any]:

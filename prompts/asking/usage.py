@@ -8,8 +8,9 @@ from prompts.models import MAX_INT32, MAX_USD
 
 
 def a_count(value: Any) -> int | None:
-    """A number of tokens, else None: what a provider makes up is not counted."""
-    return whole_within(value, 0, MAX_INT32)
+    """A number of tokens, also as 10.0, else None: what a provider makes up is not counted."""
+    is_whole = isinstance(value, float) and value.is_integer()
+    return whole_within(int(value) if is_whole else value, 0, MAX_INT32)
 
 
 def token_counts(usage: Mapping[str, Any]) -> tuple[int | None, int | None]:

@@ -590,6 +590,28 @@ def test_a_preference_is_of_all_its_objects() -> None:
     assert compare([{**one, "to_name": "better"}], [{**one, "to_name": "x,y"}]) == 1.0
 
 
+def test_an_answer_says_one_thing_under_a_key() -> None:
+    with pytest.raises(answers.InvalidAnswer, match="two things under 'tone'"):
+        answers.parse_answer('{"tone": "a", "tone": "b"}')
+    with pytest.raises(answers.InvalidAnswer, match="two things under 'start'"):
+        answers.parse_answer('{"ner": [{"start": 0, "start": 1}]}')
+    assert answers.parse_answer('{"tone": "a", "tone": "a"}') == {"tone": "a"}
+    assert math.isnan(answers.parse_answer('{"stars": NaN}')["stars"])
+
+
+@pytest.mark.parametrize(
+    ("told", "counts"),
+    [
+        ({"prompt_tokens": 10.0, "completion_tokens": 5}, (10, 5)),
+        ({"prompt_tokens": 10, "total_tokens": 15.0}, (10, 5)),
+        ({"prompt_tokens": 10.5, "completion_tokens": -1}, (None, None)),
+        ({"prompt_tokens": True, "completion_tokens": "five"}, (None, None)),
+    ],
+)
+def test_counts_as_providers_write_them(told: dict[str, Any], counts: Any) -> None:
+    assert usage.token_counts(told) == counts
+
+
 def test_regions_of_other_pages_and_an_order_are_not_the_same() -> None:
     first = {"from_name": "n", "type": "labels", "value": {"x": 1, "labels": ["A"]}}
     assert agreement([first], [{**first, "item_index": 0}]) == 1.0
