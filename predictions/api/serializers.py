@@ -14,6 +14,7 @@ from predictions.imports.task_tags import TagsField
 from predictions.models import Project
 from predictions.regions import labelling
 from predictions_api.http.fields import (
+    FiniteField,
     JSONObjectField,
     MeasureField,
     PkField,
@@ -55,7 +56,7 @@ class PredictionSerializer(serializers.Serializer[Any]):
         " labeling interface",
     )
     created_ago = serializers.CharField(read_only=True, help_text="Delta time from creation time")
-    score = MeasureField(required=False, allow_null=True, help_text="Prediction score")
+    score = FiniteField(required=False, allow_null=True, help_text="Prediction score")
     cluster = serializers.IntegerField(
         required=False,
         allow_null=True,
@@ -68,7 +69,7 @@ class PredictionSerializer(serializers.Serializer[Any]):
         allow_null=True,
         help_text="Array of task IDs of the closest neighbors",
     )
-    mislabeling = MeasureField(required=False, help_text="Related task mislabeling score")
+    mislabeling = FiniteField(required=False, help_text="Related task mislabeling score")
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True)
     model = PkField(
