@@ -53,8 +53,14 @@ WITHOUT_DATA = 'If you use "{name}" field in the task, you must put "data" field
 NO_TASKS = "load_tasks: No tasks added"
 
 
+# As exports before Label Studio 1.0 call them: passed over, their ground truth would be lost.
+COMPLETIONS = 'Task[completions] is not read: its name is "annotations" since Label Studio 1.0'
+
+
 def _unwrapped(item: dict[str, Any]) -> dict[str, Any]:
     """A task as `{"data": ..., ...}`: a flat object is its data."""
+    if _hold_regions(item.get("completions")):
+        raise Refused(COMPLETIONS)
     if isinstance(item.get("data"), dict):
         return item
     for name in ("annotations", "predictions"):

@@ -192,6 +192,10 @@ def test_a_project_that_has_a_version_keeps_it(ada: Caller, project: Project, ur
             'If you use "predictions" field in the task, you must put "data" field in the task too',
         ),
         (
+            {"data": {"image": "a.jpg"}, "completions": [{"result": []}]},
+            'Task[completions] is not read: its name is "annotations" since Label Studio 1.0',
+        ),
+        (
             {"data": {"image": "a.jpg"}, "Predictions": [{"result": []}]},
             "Task[Predictions]: did you mean predictions?",
         ),
