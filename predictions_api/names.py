@@ -1,13 +1,19 @@
-"""Names that differ from a known one only in how they are written: `modelVersion` for
-`model_version`. What nobody knows is passed over, as Label Studio passes over it; what was meant
-for a known name is refused, or it would be lost without a word.
+"""Names that nobody reads, of fields, parameters and keys: what refuses them, and in which words.
+
+Where a client of Label Studio sends, what nobody knows is passed over, as Label Studio passes over
+it, and only a known name that is written otherwise is refused, `modelVersion` for `model_version`:
+what it says would be lost without a word. Where the API is our own, every other name is refused.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from difflib import get_close_matches
 from functools import lru_cache
+from itertools import islice
 
 SIGNS = re.compile(r"[^0-9a-z]+")
+#: Of the names in a request that nobody reads so many are told.
+MOST_TOLD = 10
 
 
 @lru_cache(maxsize=4096)
@@ -37,6 +43,32 @@ def misspelt(given: Iterable[object], known: Mapping[str, str]) -> dict[str, str
     }
 
 
-def did_you_mean(meant: str) -> str:
-    """The message for such a name."""
-    return f"There is no such name: did you mean {meant}?"
+def unread(what: str, given: Iterable[str], known: Collection[str]) -> dict[str, list[str]]:
+    """The messages about given names that are none of the known ones, by name; of ten at most.
+    `what` they would be: field, parameter.
+
+    >>> unread("field", ["score", "modelVersion", "note"], ["score", "model_version"])
+    {'modelVersion': ['There is no such field: did you mean model_version?'], \
+'note': ['There is no such field: leave it out.']}
+    """
+    alike = by_letters(known)
+    messages = {}
+    for name in islice((name for name in given if name not in known), MOST_TOLD):
+        near = get_close_matches(letters(name[:200]), alike, n=1)
+        messages[f"{name:.100}"] = [no_such(what, alike[near[0]] if near else None)]
+    return messages
+
+
+def no_such(what: str, meant: str | None) -> str:
+    """The message about a name, which stands before it, and the one that is meant, if any."""
+    return f"There is no such {what}: {f'did you mean {meant}?' if meant else 'leave it out.'}"
+
+
+def has_no(whole: str, name: str, known: Collection[str]) -> str:
+    """The message about a name in a text that does not name it else; `whole` has only those known.
+
+    >>> has_no("A query", "filter", ["filters", "ordering"])
+    "A query has no 'filter', only filters, ordering."
+    """
+    there_are = f", only {', '.join(known)}" if known else ""
+    return f"{whole} has no {name!r:.100}{there_are}."

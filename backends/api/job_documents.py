@@ -6,7 +6,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from backends.models import PredictionJob
-from predictions_api.http.fields import MAX_BIGINT, PkField, refuse_unread
+from predictions_api.http.fields import MAX_BIGINT, PkField, StrictSerializer
 
 CHOICES = ("tasks", "selectedItems", "filters", "retry_of")
 MOST_TASKS = 100_000
@@ -45,7 +45,7 @@ class JobSerializer(serializers.ModelSerializer[PredictionJob]):
         read_only_fields = fields
 
 
-class NewJobSerializer(serializers.Serializer[Any]):
+class NewJobSerializer(StrictSerializer[Any]):
     """Which tasks: these, a selection, the failed ones of a job; all where nothing is named."""
 
     tasks = serializers.ListField(
@@ -68,11 +68,6 @@ class NewJobSerializer(serializers.Serializer[Any]):
     batch_size = serializers.IntegerField(
         default=None, allow_null=True, min_value=1, max_value=1000, help_text="Tasks a request."
     )
-
-    def to_internal_value(self, data: Any) -> Any:
-        """What it says. A word that is not read would ask about all tasks."""
-        refuse_unread(data, self.fields)
-        return super().to_internal_value(data)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """One way of choosing tasks; filters may narrow a selection."""

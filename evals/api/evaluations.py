@@ -60,7 +60,9 @@ class EvaluationViewSet(EvaluationRoutes):
     )
     def index(self, request: Request, workspace: str) -> HttpResponse:
         mine = self.workspace()
-        rows = evaluations.newest(workspace_id=mine.pk, **ListQuery.requested(request.query_params))
+        rows = evaluations.newest(
+            workspace_id=mine.pk, **ListQuery.asked_strictly(request.query_params)
+        )
         return answer(EvaluationList(evals=[listed(evaluation) for evaluation in rows]))
 
     @operation(
@@ -96,7 +98,7 @@ class EvaluationViewSet(EvaluationRoutes):
     @action(detail=False)
     def compare(self, request: Request, workspace: str) -> HttpResponse:
         mine = self.workspace()
-        asked = CompareQuery.requested(request.query_params)
+        asked = CompareQuery.asked_strictly(request.query_params)
         project = evaluations.project(asked["project"], workspace_id=mine.pk)
         if project is None:
             raise ProjectNotFound()
@@ -123,7 +125,7 @@ class EvaluationViewSet(EvaluationRoutes):
     @audit.recorded("evaluation.imported")
     def import_file(self, request: Request, workspace: str) -> HttpResponse:
         mine = self.workspace()
-        strict = ImportQuery.requested(request.query_params)["strict"]
+        strict = ImportQuery.asked_strictly(request.query_params)["strict"]
         with self.file() as file:
 
             def store() -> HttpResponse:
@@ -247,7 +249,7 @@ class EvaluationViewSet(EvaluationRoutes):
     @action(detail=True, url_path="diff/<slug:other_id>", url_name="diff")
     def diff(self, request: Request, workspace: str, eval_id: str, other_id: str) -> HttpResponse:
         evaluation, other = self.evaluation(), self.evaluation("other_id")
-        asked = DiffQuery.requested(request.query_params)
+        asked = DiffQuery.asked_strictly(request.query_params)
         confidence = asked["confidence"]
         if confidence is None:
             confidence = evaluation.confidence

@@ -39,7 +39,7 @@ class ImageViewSet(EvaluationRoutes):
     @action(detail=True, url_path="image-predictions", url_name="images")
     def images(self, request: Request, workspace: str, eval_id: str) -> HttpResponseBase:
         evaluation = self.evaluation_to_read()
-        asked = ImagesQuery.requested(request.query_params)
+        asked = ImagesQuery.asked_strictly(request.query_params)
         wanted = selection(evaluation, asked)
         refuse_unfinished(evaluation)
         confidence = confidence_of(evaluation, asked["confidence"])
@@ -63,7 +63,7 @@ class ImageViewSet(EvaluationRoutes):
     @action(detail=True, url_path="image-predictions/<path:image_id>", url_name="image")
     def image(self, request: Request, workspace: str, eval_id: str, image_id: str) -> HttpResponse:
         evaluation = self.evaluation()
-        asked = ConfidenceQuery.requested(request.query_params)
+        asked = ConfidenceQuery.asked_strictly(request.query_params)
         refuse_unfinished(evaluation)
         confidence = confidence_of(evaluation, asked["confidence"])
         shown = image_objects.image_with_objects(evaluation, image_id, confidence)
@@ -81,7 +81,7 @@ class ImageViewSet(EvaluationRoutes):
     @action(detail=True)
     def coco(self, request: Request, workspace: str, eval_id: str) -> HttpResponseBase:
         evaluation = self.evaluation()
-        split = AllSplitsQuery.requested(request.query_params)["split"]
+        split = AllSplitsQuery.asked_strictly(request.query_params)["split"]
         refuse_unfinished(evaluation)
         files.refuse_without_objects(evaluation)
         self.record_export(evaluation, "coco")

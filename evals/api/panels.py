@@ -19,7 +19,7 @@ def _route(panel: Panel) -> Callable[..., HttpResponse]:
         self: EvaluationRoutes, request: Request, workspace: str, eval_id: str
     ) -> HttpResponse:
         evaluation = self.evaluation_to_read()
-        asked = panel.query.requested(request.query_params)
+        asked = panel.query.asked_strictly(request.query_params)
         refuse_unfinished(evaluation)
         return answer_about(evaluation, panel.read(evaluation, asked))
 

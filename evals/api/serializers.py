@@ -10,13 +10,13 @@ from evals.engine.kinds.table import KINDS
 from evals.engine.matching import Rule
 from evals.engine.measures.texts import NORMALIZATIONS
 from evals.models import GroundTruth
-from predictions_api.http.fields import JSONObjectField, MeasureField, refuse_unread
+from predictions.filters import keys
+from predictions_api.http.fields import JSONObjectField, MeasureField, StrictSerializer
+from predictions_api.names import has_no
 
 NAME = re.compile(r"[^\0\ud800-\udfff]{1,500}")
 #: Names that one request may tell something of.
 MOST_NAMES = 10_000
-#: What a query of tasks may say; an order changes nothing of an evaluation.
-QUERY_KEYS = ("filters", "selectedItems", "ordering")
 SLICE_KEY = re.compile(r"^(meta|data)\..+$")
 
 
@@ -42,7 +42,7 @@ class ByName(serializers.DictField):
         return found
 
 
-class ComputeSerializer(serializers.Serializer[Any]):
+class ComputeSerializer(StrictSerializer[Any]):
     """What to evaluate, and how."""
 
     project = NumberOrText(max_length=200, help_text="The project's slug or id.")
@@ -172,28 +172,18 @@ class ComputeSerializer(serializers.Serializer[Any]):
         return list(dict.fromkeys(keys))
 
     def validate_query(self, query: dict[str, Any]) -> dict[str, Any]:
-        """As it is. Without a word it knows it would mean all tasks: such words are refused."""
-        if unknown := sorted(query.keys() - QUERY_KEYS):
-            raise serializers.ValidationError(
-                f"{unknown[0]!r:.100} says nothing here; {', '.join(QUERY_KEYS)} do."
-            )
+        """As it is; an order changes nothing of an evaluation. Without a key that is read it would
+        mean all tasks: other keys are refused.
+        """
+        if unknown := sorted(query.keys() - set(keys.OF_QUERY)):
+            raise serializers.ValidationError(has_no("A query", unknown[0], keys.OF_QUERY))
         return query
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """As they are. A field that is written otherwise would leave its default in force."""
-        refuse_unread(self.initial_data, self.fields)
-        return attrs
 
-
-class AcceptanceSerializer(serializers.Serializer[Any]):
+class AcceptanceSerializer(StrictSerializer[Any]):
     """What can be changed of an evaluation."""
 
     accepted = serializers.BooleanField(
         help_text="Whether later versions are measured by it. Accepting it takes the mark from "
         "the other one of its project and control."
     )
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """As they are. Nothing else can be changed."""
-        refuse_unread(self.initial_data, self.fields)
-        return attrs

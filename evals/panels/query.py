@@ -21,6 +21,7 @@ from evals.documents.refusals import (
     InvalidSplit,
     Refusal,
 )
+from predictions_api.names import has_no
 
 #: The most that errors name for a list without a bound of its own.
 LIST_MOST = 200
@@ -52,7 +53,7 @@ class Query(serializers.Serializer[Any]):
         }
 
     @classmethod
-    def requested(cls, query: Mapping[str, str]) -> Asked:
+    def asked_strictly(cls, query: Mapping[str, str]) -> Asked:
         """As `asked`, of a request to the route itself: what it does not read is refused.
 
         A parameter that is written otherwise would leave its default in force, and the answer would
@@ -61,8 +62,7 @@ class Query(serializers.Serializer[Any]):
         known = _fields_of(cls)
         for name in query:
             if name not in known and name != KEY:
-                there_are = f"There are {', '.join(known)}." if known else "This route has none."
-                raise Refusal(f"There is no parameter {name!r:.100}. {there_are}")
+                raise Refusal(has_no("The query of this route", name, known))
         return cls.asked(query)
 
 

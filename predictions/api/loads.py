@@ -30,7 +30,7 @@ from predictions.imports.datasets.store import store
 from predictions.imports.datasets.wishes import Loaded, Wishes
 from predictions.models import Project
 from predictions_api import memory
-from predictions_api.http.parameters import NOT_TAKEN
+from predictions_api.http.fields import refuse_unread
 from predictions_api.http.rendering import FormatIsOurs
 
 SCOPE_TO_EVALUATE = "model-eval:write"
@@ -65,8 +65,7 @@ class LoadViewSet(Rows):
     @docs.LOAD
     @audit.recorded("dataset.loaded")
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
-        LoadParameters.refuse_others(request.query_params)
-        wanted = LoadParameters.read(request.query_params)
+        wanted = LoadParameters.read_strictly(request.query_params)
         body = incoming(request)
         access = self.access()
 
@@ -97,7 +96,7 @@ def answer(
 ) -> HttpResponse:
     """The same into a project that is there: what an import answers, and what was found."""
     access = access_of(request)
-    TaskImportParameters.refuse_others(request.query_params)
+    TaskImportParameters.read_strictly(request.query_params)
     _refuse_task_parameters(wanted)
 
     def load() -> HttpResponse:
@@ -136,12 +135,9 @@ def _given(form: Form, form_class: type[docs.FilesSerializer]) -> dict[str, Any]
     nothing reads, and for several files of one.
     """
     # The title is that of a form for a new project, and does no harm.
-    others = sorted({*form.fields, *form.named} - form_class().fields.keys() - {"title"})
-    errors = {name: [NOT_TAKEN] for name in others}
-    if not errors and len(form.files) > len(form.named):
-        errors = {name: [ONE_FILE] for name in form.named}
-    if errors:
-        raise ValidationError(errors)
+    refuse_unread(dict.fromkeys([*form.fields, *form.named]), {*form_class().fields, "title"})
+    if len(form.files) > len(form.named):
+        raise ValidationError({name: [ONE_FILE] for name in form.named})
     return {name: text for name, text in form.fields.items() if text != ""}
 
 

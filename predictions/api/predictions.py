@@ -169,8 +169,7 @@ class PredictionViewSet(Rows):
     def export(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """Every row the filters let through, as a file; `limit` and `after` cut it as the list."""
         query = request.query_params
-        PredictionExportParameters.refuse_others(query)
-        asked = PredictionExportParameters.read(query)
+        asked = PredictionExportParameters.read_strictly(query)
         name = asked["format"]
         if name in dataset.FORMATS:
             return self._data_set(asked)

@@ -18,7 +18,7 @@ from predictions_api.http.fields import (
     JSONObjectField,
     PkField,
     StorableJSONField,
-    refuse_unread,
+    StrictSerializer,
 )
 from predictions_api.http.storable import Refused
 
@@ -126,22 +126,10 @@ class AnnotationSerializer(serializers.Serializer[Any]):
         return result
 
 
-class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses names that it does not know: more rows would be meant than were."""
-
-    #: Those that say nothing here.
-    without_effect: frozenset[str] = frozenset()
-
-    def to_internal_value(self, data: Any) -> Any:
-        """As always, of known names alone; one that is null says nothing."""
-        values = super().to_internal_value(data)
-        said = {name: value for name, value in data.items() if value is not None}
-        refuse_unread(said, [*self.fields, *self.without_effect])
-        return values
-
-
-class MarkSerializer(StrictSerializer):
+class MarkSerializer(StrictSerializer[Any]):
     """Which annotations become ground truth, or cease to be: some by their ids, or a project's."""
+
+    passes_nulls = True
 
     ground_truth = serializers.BooleanField(
         help_text="Whether predictions are measured against them."

@@ -17,7 +17,7 @@ from accounts.authentication import access_of
 from accounts.tokens import Access
 from predictions_api.http.fields import MAX_BIGINT, PK_TEXT
 from predictions_api.http.rendering import dumps
-from predictions_api.names import by_letters, did_you_mean, misspelt
+from predictions_api.names import by_letters, misspelt, no_such
 from predictions_api.replicas.views import FromReplica
 
 M = TypeVar("M", bound=Model)
@@ -151,4 +151,4 @@ def refuse_misspelt(serializer_class: type[Serializer[Any]], body: Any) -> None:
     such as `modelVersion`: it would pass over what they say.
     """
     if isinstance(body, Mapping) and (found := misspelt(body, _known(serializer_class))):
-        raise ValidationError({name: [did_you_mean(meant)] for name, meant in found.items()})
+        raise ValidationError({name: [no_such("field", meant)] for name, meant in found.items()})

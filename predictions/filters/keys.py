@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from predictions_api.http.storable import Refused
+from predictions_api.names import has_no
 
 OF_QUERY = ("filters", "selectedItems", "ordering")
 OF_GROUP = ("conjunction", "items")
@@ -21,7 +22,7 @@ def refuse_unread(given: Mapping[str, Any], known: Collection[str], what: str) -
     """Refused for a key that is none of those that are known, unless it says nothing: null."""
     unread = next((n for n, said in given.items() if said is not None and n not in known), None)
     if unread is not None:
-        raise Refused(f"{what} has no {str(unread)!r:.100}, only {', '.join(known)}.")
+        raise Refused(has_no(what, str(unread), known))
 
 
 def refuse_other_number(kind: str) -> None:

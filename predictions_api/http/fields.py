@@ -1,10 +1,11 @@
-"""Serializer fields of every room: ids, finite numbers, JSON that can be stored."""
+"""Serializer fields of every room: ids, finite numbers, JSON that can be stored; and a serializer
+that refuses what it does not read.
+"""
 
 import math
 import re
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
@@ -12,8 +13,9 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from predictions_api.http.storable import MAX_DEPTH, Refused, is_number_text, json_text
-from predictions_api.names import by_letters, letters
+from predictions_api.names import unread
 
+M = TypeVar("M")
 PK_TEXT = re.compile(r"-?[0-9]{1,100}")
 MAX_BIGINT = 2**63 - 1
 
@@ -77,18 +79,30 @@ class MeasureField(FiniteField):
 
 
 def refuse_unread(body: Any, known: Iterable[str]) -> None:
-    """ValidationError that names the first key of a body that is none of the known fields: one
-    that is written otherwise would leave its default in force without a word.
+    """ValidationError for keys of a body that are none of the known fields: one that is written
+    otherwise would leave its default in force without a word.
     """
-    if not isinstance(body, Mapping):
-        return
-    names = list(known)
-    for key in body:
-        if key not in names:
-            alike = by_letters(names)
-            near = get_close_matches(letters(str(key)[:200]), alike, n=1)
-            meant = f"did you mean {alike[near[0]]}?" if near else "leave it out."
-            raise ValidationError({f"{key:.100}": [f"There is no such field: {meant}"]})
+    if isinstance(body, Mapping) and (errors := unread("field", body, dict.fromkeys(known))):
+        raise ValidationError(errors)
+
+
+class StrictSerializer(serializers.Serializer[M]):
+    """Refuses fields that it does not read. With one that is written otherwise, or belongs
+    elsewhere, more would be changed, sent, or asked and paid for than was meant.
+    """
+
+    #: Fields that clients send, and that say nothing here.
+    without_effect: ClassVar[frozenset[str]] = frozenset()
+    #: Whether a field that is null says nothing, whatever it is called.
+    passes_nulls: ClassVar[bool] = False
+
+    def to_internal_value(self, data: Any) -> Any:
+        """As always, of known fields alone."""
+        said = data
+        if self.passes_nulls and isinstance(data, Mapping):
+            said = {name: value for name, value in data.items() if value is not None}
+        refuse_unread(said, [*self.fields, *self.without_effect])
+        return super().to_internal_value(data)
 
 
 class StorableJSONField(serializers.JSONField):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from django.db.models import F, Model, QuerySet
 from django.http import QueryDict
@@ -22,7 +22,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
 
 from predictions_api.http.fields import MAX_BIGINT, FiniteField
-from predictions_api.names import by_letters, did_you_mean, misspelt
+from predictions_api.names import by_letters, misspelt, no_such, unread
 
 M = TypeVar("M", bound=Model)
 INVALID_CHOICE = "Select a valid choice. That choice is not one of the available choices."
@@ -57,7 +57,7 @@ class Parameters(serializers.Serializer[Any]):
         values = dict(defaults)
         others = [name for name in query if name not in fields]
         errors: dict[str, Any] = {
-            name: [did_you_mean(meant)] for name, meant in misspelt(others, known).items()
+            name: [no_such("parameter", meant)] for name, meant in misspelt(others, known).items()
         }
         for name in query:
             field = fields.get(name)
@@ -75,31 +75,34 @@ class Parameters(serializers.Serializer[Any]):
         return values
 
     @classmethod
-    def refuse_others(cls, query: QueryDict) -> None:
-        """ValidationError for names that are not declared, and for several values where one counts:
-        of an operation of our own, where who gives one counts on it.
+    def read_strictly(cls, query: QueryDict) -> dict[str, Any]:
+        """As `read`, of an operation of our own, where who gives a parameter counts on it:
+        ValidationError also for names that are not declared, and for several values where one
+        counts.
         """
-        fields, _, _, _ = _declared(cls)
-        errors = {name: [NOT_TAKEN] for name in sorted(query) if name not in fields}
+        fields = _declared(cls).fields
+        errors = unread("parameter", sorted(query), fields)
         for name, field in fields.items():
             if len(query.getlist(name)) > 1 and not getattr(field, "is_list", False):
                 errors[name] = [ONCE]
         if errors:
             raise ValidationError(errors)
+        return cls.read(query)
+
+
+class Declared(NamedTuple):
+    """What a class of parameters declares."""
+
+    #: Made once: they keep nothing between requests.
+    fields: dict[str, serializers.Field[Any, Any, Any, Any]]
+    defaults: dict[str, Any]
+    #: The messages where a required one is missing.
+    required: dict[str, str]
+    by_letters: dict[str, str]
 
 
 @cache
-def _declared(
-    parameters: type[Parameters],
-) -> tuple[
-    dict[str, serializers.Field[Any, Any, Any, Any]],
-    dict[str, Any],
-    dict[str, str],
-    dict[str, str],
-]:
-    """The fields, made once since they keep nothing between requests, their defaults, the messages
-    where a required one is missing, and their names by their letters.
-    """
+def _declared(parameters: type[Parameters]) -> Declared:
     fields = dict(parameters().fields)
     is_empty = {name: field.default is serializers.empty for name, field in fields.items()}
     defaults = {name: None if is_empty[name] else fields[name].default for name in fields}
@@ -108,7 +111,7 @@ def _declared(
         for name, field in fields.items()
         if field.required
     }
-    return fields, defaults, required, by_letters(fields)
+    return Declared(fields, defaults, required, by_letters(fields))
 
 
 def _text_of(query: Mapping[str, str], name: str, field: Any) -> str:

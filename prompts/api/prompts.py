@@ -221,8 +221,8 @@ class VersionViewSet(PromptRows):
     @action(detail=True, url_path="cost-estimate")
     def cost_estimate(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
-        CostParameters.refuse_others(request.query_params)
-        project = self.asked_project(CostParameters.read(request.query_params), "project_id")
+        asked = CostParameters.read_strictly(request.query_params)
+        project = self.asked_project(asked, "project_id")
         subset = filters.asked_subset(request.query_params, project)
         return Response(preview.cost_estimate(version, project, subset))
 
@@ -230,8 +230,7 @@ class VersionViewSet(PromptRows):
     @action(detail=True, url_path="prediction-count")
     def prediction_count(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
-        CountParameters.refuse_others(request.query_params)
-        project = self.asked_project(CountParameters.read(request.query_params))
+        project = self.asked_project(CountParameters.read_strictly(request.query_params))
         clause = filters.asked_subset(request.query_params, project)
         return Response(queries.prediction_counts(clause, version.pk, project_id=project.pk))
 
@@ -239,8 +238,7 @@ class VersionViewSet(PromptRows):
     @action(detail=True, url_path="prompt-preview", url_name="preview")
     def prompt_preview(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
-        PreviewParameters.refuse_others(request.query_params)
-        asked = PreviewParameters.read(request.query_params)
+        asked = PreviewParameters.read_strictly(request.query_params)
         task_id = asked["task"]
         if task_id is None:
             task_id = queries.first_task_id(self.asked_project(asked).pk)
@@ -257,8 +255,7 @@ class VersionViewSet(PromptRows):
     @action(detail=True, url_path="few-shot-examples")
     def few_shot_examples(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
-        ExampleParameters.refuse_others(request.query_params)
-        project = self.asked_project(ExampleParameters.read(request.query_params))
+        project = self.asked_project(ExampleParameters.read_strictly(request.query_params))
         return Response(preview.few_shot_examples(version, project))
 
     @docs.FEW_SHOT_ORDER

@@ -207,8 +207,7 @@ class RunMeasuresViewSet(RunRows):
     @action(detail=True)
     def regressions(self, request: Request, **kwargs: Any) -> Response:
         run = self.run()
-        RegressionParameters.refuse_others(request.query_params)
-        asked = RegressionParameters.read(request.query_params)
+        asked = RegressionParameters.read_strictly(request.query_params)
         baseline = self._baseline(run, asked["baseline"])
         return Response(queries.regressions(run, baseline.pk))
 

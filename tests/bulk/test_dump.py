@@ -80,6 +80,7 @@ def test_names(ada: Caller, filled: Project, query: str, name: str, content_type
 SEVERAL = "The file has one version, the project several: 'v2', 'v1'. Name one."
 UNKNOWN = "The project has no version {}, only 'v2', 'v1'."
 NOT_TAKEN = "Not taken here."
+NO_SUCH = "There is no such parameter"
 
 
 @pytest.mark.parametrize(
@@ -117,8 +118,11 @@ def test_refuses(ada: Caller, filled: Project, query: str, errors: Any) -> None:
 @pytest.mark.parametrize(
     ("query", "errors"),
     [
-        ("format=coco&modelVersion=v1", {"modelVersion": ["Not taken here."]}),
-        ("format=csv&score__gte=0.5", {"score__gte": ["Not taken here."]}),
+        (
+            "format=coco&modelVersion=v1",
+            {"modelVersion": [f"{NO_SUCH}: did you mean model_version?"]},
+        ),
+        ("format=csv&score__gte=0.5", {"score__gte": [f"{NO_SUCH}: did you mean score_gte?"]}),
         ("format=csv&model_version=v1&model_version=v2", {"model_version": ["Give it once."]}),
         ("format=coco", {"project": ["This field is required."]}),
         (

@@ -15,7 +15,7 @@ from backends.db.webhooks.hooks import headers_of
 from backends.delivery import signatures
 from backends.models import Delivery, Webhook
 from backends.models.actions import ACTIONS, OF_WORKSPACE, in_order
-from predictions_api.http.fields import PkField, StorableJSONField, refuse_unread
+from predictions_api.http.fields import PkField, StorableJSONField, StrictSerializer
 
 MOST_HEADERS = 10
 HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -242,7 +242,7 @@ class DeliveryDetailSerializer(DeliverySerializer):
         fields = [*DeliverySerializer.Meta.fields, "payload", "log"]
 
 
-class RedeliverSerializer(serializers.Serializer[Any]):
+class RedeliverSerializer(StrictSerializer[Any]):
     """Which deliveries to attempt again."""
 
     status = serializers.ChoiceField(
@@ -250,11 +250,6 @@ class RedeliverSerializer(serializers.Serializer[Any]):
     )
     since = serializers.DateTimeField(required=False, help_text="Made then or later.")
     until = serializers.DateTimeField(required=False, help_text="Made then or before.")
-
-    def to_internal_value(self, data: Any) -> Any:
-        """What it says. A word that is not read would send more again than meant."""
-        refuse_unread(data, self.fields)
-        return super().to_internal_value(data)
 
 
 class RedeliveredSerializer(serializers.Serializer[Any]):

@@ -11,9 +11,8 @@ from predictions.api.parameters import (
     ExportTypeParameters,
     ProjectExportParameters,
 )
-from predictions.api.serializers import StrictSerializer
 from predictions.exports.project import SOURCES, TYPES
-from predictions_api.http.fields import JSONObjectField
+from predictions_api.http.fields import JSONObjectField, StrictSerializer
 from predictions_api.http.openapi import answer_header, error_responses
 
 JOB = inline_serializer(
@@ -75,8 +74,10 @@ WITHOUT_EFFECT = frozenset(
 NOT_FILTERED = "Tasks are not chosen by this: save a view, and name it as `view`."
 
 
-class TaskChoiceSerializer(StrictSerializer):
+class TaskChoiceSerializer(StrictSerializer[Any]):
     """Which tasks are exported."""
+
+    passes_nulls = True
 
     view = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=2**63 - 1,
@@ -95,8 +96,10 @@ class TaskChoiceSerializer(StrictSerializer):
         return attrs
 
 
-class AnnotationChoiceSerializer(StrictSerializer):
+class AnnotationChoiceSerializer(StrictSerializer[Any]):
     """Which annotations are exported: all."""
+
+    passes_nulls = True
 
     usual = serializers.BooleanField(required=False, allow_null=True)
     ground_truth = serializers.BooleanField(required=False, allow_null=True)
@@ -110,11 +113,12 @@ class AnnotationChoiceSerializer(StrictSerializer):
         return attrs
 
 
-class SnapshotSerializer(StrictSerializer):
+class SnapshotSerializer(StrictSerializer[Any]):
     """What Label Studio's clients ask for; `exportType` and `source` are ours. Everything else of
     theirs is taken without effect: objects are exported whole.
     """
 
+    passes_nulls = True
     without_effect = WITHOUT_EFFECT
 
     title = serializers.CharField(

@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from predictions.api.serializers import RegionsField
-from predictions_api.http.fields import JSONObjectField, PkField, refuse_unread
+from predictions_api.http.fields import JSONObjectField, PkField, StrictSerializer
 from prompts.models import (
     Prompt,
     PromptVersion,
@@ -116,7 +116,9 @@ class PromptDetailSerializer(serializers.ModelSerializer[Prompt]):
         fields = [*PromptSerializer.Meta.fields, "best_score", "runs_count", "versions_count"]
 
 
-class PromptVersionSerializer(serializers.ModelSerializer[PromptVersion]):
+class PromptVersionSerializer(
+    StrictSerializer[PromptVersion], serializers.ModelSerializer[PromptVersion]
+):
     """One wording of a prompt, and the model that reads it."""
 
     created_by = AuthorField()
@@ -157,11 +159,6 @@ class PromptVersionSerializer(serializers.ModelSerializer[PromptVersion]):
             "created_at",
             "updated_at",
         ]
-
-    def to_internal_value(self, data: Any) -> Any:
-        """What it says: a temperature, say, is of the connection's `request_params`."""
-        refuse_unread(data, self.fields)
-        return super().to_internal_value(data)
 
 
 class CostEstimateSerializer(serializers.Serializer[Any]):

@@ -13,7 +13,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
-from predictions_api.http.fields import JSONObjectField, MeasureField, refuse_unread
+from predictions_api.http.fields import JSONObjectField, MeasureField, StrictSerializer
 from predictions_api.outbound import client, vault
 from prompts.api.serializers.prompts import AuthorField
 from prompts.asking.providers import PARAMETERS, RunError, base_url
@@ -26,7 +26,9 @@ GOOGLE_PROJECT = re.compile(r"([A-Za-z0-9.-]{1,100}:)?[A-Za-z0-9-]{1,100}")
 NEEDS_ENDPOINT = {Provider.CUSTOM, Provider.AZURE_OPENAI, Provider.AZURE_AI_FOUNDRY}
 
 
-class ProviderConnectionSerializer(serializers.ModelSerializer[ProviderConnection]):
+class ProviderConnectionSerializer(
+    StrictSerializer[ProviderConnection], serializers.ModelSerializer[ProviderConnection]
+):
     """How to reach a provider. Keys go in and never come out."""
 
     api_key = serializers.CharField(
@@ -120,11 +122,6 @@ class ProviderConnectionSerializer(serializers.ModelSerializer[ProviderConnectio
     @extend_schema_field({"type": "object", "additionalProperties": True})
     def get_model_params(self, row: ProviderConnection) -> dict[str, Any]:
         return PARAMETERS
-
-    def to_internal_value(self, data: Any) -> Any:
-        """What it says. A price or a limit that is not read would leave costs unknown, or free."""
-        refuse_unread(data, self.fields)
-        return super().to_internal_value(data)
 
     def validate_endpoint(self, value: str | None) -> str | None:
         if not value:

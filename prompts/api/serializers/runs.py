@@ -5,13 +5,15 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
+from predictions.filters import keys
 from predictions_api.http.fields import (
     JSONObjectField,
     MeasureField,
     PkField,
     StorableJSONField,
-    refuse_unread,
+    StrictSerializer,
 )
+from predictions_api.names import has_no
 from prompts.api.serializers.prompts import AuthorField
 from prompts.models import MAX_INT32, MAX_SECONDS, MAX_USD, ModelRun
 from prompts.runs import progress
@@ -36,9 +38,11 @@ CHOOSING = {
     "filters_json": ModelRun.Subset.CUSTOM,
     "sample_subset_size": ModelRun.Subset.SAMPLE,
 }
+#: What `filters_json` may say: the tasks by their ids, or as a filter group.
+OF_FILTERS = (*keys.OF_GROUP, "task_ids")
 
 
-class ModelRunSerializer(serializers.ModelSerializer[ModelRun]):
+class ModelRunSerializer(StrictSerializer[ModelRun], serializers.ModelSerializer[ModelRun]):
     """One pass of a prompt version over tasks of a project."""
 
     project = PkField(source="project_id", help_text="The project whose tasks are labelled.")
@@ -123,17 +127,10 @@ class ModelRunSerializer(serializers.ModelSerializer[ModelRun]):
             "completed_at",
         ]
 
-    def to_internal_value(self, data: Any) -> Any:
-        """What it says. A word that is not read would ask, and pay for, other tasks than meant."""
-        refuse_unread(data, self.fields)
-        return super().to_internal_value(data)
-
     def validate_filters_json(self, group: dict[str, Any] | None) -> dict[str, Any] | None:
         """A word that it does not know would filter nothing."""
-        for name in (group or {}).keys() - {"conjunction", "items", "task_ids"}:
-            raise ValidationError(
-                f"{name!r:.100} says nothing here: conjunction, items, task_ids do."
-            )
+        if unknown := sorted((group or {}).keys() - set(OF_FILTERS)):
+            raise ValidationError(has_no("filters_json", unknown[0], OF_FILTERS))
         return group
 
     def validate_budget_usd(self, value: float | None) -> float | None:
@@ -314,17 +311,12 @@ class RegressionsSerializer(serializers.Serializer[Any]):
     )
 
 
-class ReEvaluateSerializer(serializers.Serializer[Any]):
+class ReEvaluateSerializer(StrictSerializer[Any]):
     """Which tasks of a run to run again."""
 
     mode = serializers.ChoiceField(choices=["custom", "failed", "incorrect", "regressions"])
     task_ids = serializers.ListField(child=PkField(), required=False)
     baseline = PkField(required=False, help_text="For regressions: the earlier run.")
-
-    def to_internal_value(self, data: Any) -> Any:
-        """What it says, and nothing else."""
-        refuse_unread(data, self.fields)
-        return super().to_internal_value(data)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """As they are. What one mode needs says nothing of another."""

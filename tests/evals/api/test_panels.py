@@ -340,20 +340,24 @@ def test_what_is_not_told_of_a_kind_is_refused(get: Get) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "query", "there_are"),
+    ("path", "query", "message"),
     [
-        ("confusion-matrix", {"confidenceThreshold": "0.9"}, "split, confidence, slice, format"),
+        (
+            "confusion-matrix",
+            {"confidenceThreshold": "0.9"},
+            "only split, confidence, slice, format",
+        ),
         ("image-predictions", {"minFalsePositive": "1"}, "minFalsePositives"),
-        ("map-results", {"split": "train"}, "This route has none."),
-        ("coco", {"splits": "train"}, "There are split."),
+        ("map-results", {"split": "train"}, "no 'split'."),
+        ("coco", {"splits": "train"}, "no 'splits', only split."),
     ],
 )
 def test_a_parameter_that_is_not_read_is_refused(
-    get: Get, path: str, query: dict[str, str], there_are: str
+    get: Get, path: str, query: dict[str, str], message: str
 ) -> None:
     """It left the default in force: the answer was about something else than was meant."""
     answer = get(path, **query)
 
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
-    assert f"There is no parameter {next(iter(query))!r}." in answer.json()["message"]
-    assert there_are in answer.json()["message"]
+    assert f"The query of this route has no {next(iter(query))!r}" in answer.json()["message"]
+    assert message in answer.json()["message"]

@@ -77,7 +77,12 @@ def test_the_kind_of_a_config(
         ([NUMBER], {"tolerence": 1}, "invalid_request", "did you mean tolerance?"),
         ([NUMBER], {"ground_truth": "all"}, "invalid_request", "did you mean groundTruth?"),
         ([NUMBER], {"weather": "fine"}, "invalid_request", "weather: There is no such field"),
-        ([NUMBER], {"query": {"filter": {}}}, "invalid_request", "'filter' says nothing here"),
+        (
+            [NUMBER],
+            {"query": {"filter": {}}},
+            "invalid_request",
+            "A query has no 'filter', only filters, selectedItems, ordering.",
+        ),
         ([NUMBER], {"control": "weight"}, "unknown_control", "number"),
         ([NUMBER], {"control": "number", "taskType": "rating"}, "unsupported_task_type", "rating"),
         ([NUMBER], {"taskType": "transcription"}, "unsupported_task_type", "transcription"),

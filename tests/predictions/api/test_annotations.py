@@ -122,7 +122,7 @@ def test_a_field_that_is_written_otherwise_is_refused(
     ada: Caller, task: int, url: str, make_annotation: Make, name: str, meant: str
 ) -> None:
     made = make_annotation(ada, task)
-    errors = {name: [f"There is no such name: did you mean {meant}?"]}
+    errors = {name: [f"There is no such field: did you mean {meant}?"]}
 
     assert_invalid(ada.client.post(url, {"result": [], name: True}, format="json"), errors)
     patched = ada.client.patch(f"/api/annotations/{made['id']}/", {name: True}, format="json")

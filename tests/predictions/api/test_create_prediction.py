@@ -235,10 +235,10 @@ def test_the_project_always_is_the_tasks(
         ({"score": {}}, {"score": NOT_A_NUMBER}),
         ({"score": "0_5"}, {"score": NOT_A_NUMBER}),
         ({"score": "٣"}, {"score": NOT_A_NUMBER}),
-        ({"Score": 1}, {"Score": ["There is no such name: did you mean score?"]}),
+        ({"Score": 1}, {"Score": ["There is no such field: did you mean score?"]}),
         (
             {"modelVersion": "v1"},
-            {"modelVersion": ["There is no such name: did you mean model_version?"]},
+            {"modelVersion": ["There is no such field: did you mean model_version?"]},
         ),
         ({"score": "1" * 1001}, {"score": ["String value too large."]}),
         ({"model_version": True}, {"model_version": NOT_TEXT}),

@@ -137,9 +137,13 @@ def test_filters(ada: Caller, two_projects: dict[str, int], query: str, expected
 @pytest.mark.parametrize(
     ("query", "name", "message"),
     [
-        ("modelVersion=v1", "modelVersion", "There is no such name: did you mean model_version?"),
-        ("score__gte=0.5", "score__gte", "There is no such name: did you mean score_gte?"),
-        ("Project=1", "Project", "There is no such name: did you mean project?"),
+        (
+            "modelVersion=v1",
+            "modelVersion",
+            "There is no such parameter: did you mean model_version?",
+        ),
+        ("score__gte=0.5", "score__gte", "There is no such parameter: did you mean score_gte?"),
+        ("Project=1", "Project", "There is no such parameter: did you mean project?"),
     ],
 )
 def test_what_a_list_would_pass_over_is_refused(

@@ -342,7 +342,10 @@ def test_options_that_nothing_reads_are_refused(
     assert not Project.objects.exists()
 
 
-NOT_TAKEN = ["Not taken here."]
+def no_such(what: str, advice: str) -> list[str]:
+    return [f"There is no such {what}: {advice}"]
+
+
 ONE_FILE = ["Give one file of each name; a folder is sent as one ZIP."]
 
 
@@ -350,11 +353,13 @@ ONE_FILE = ["Give one file of each name; a folder is sent as one ZIP."]
     ("query", "more", "errors"),
     [
         ("", {"labelMap": "{}", "map_labels": "{}"},
-         {"labelMap": NOT_TAKEN, "map_labels": NOT_TAKEN}),
-        ("", {"prediction": file(RESULTS)}, {"prediction": NOT_TAKEN}),
+         {"labelMap": no_such("field", "did you mean label_map?"),
+          "map_labels": no_such("field", "did you mean add_labels?")}),
+        ("", {"prediction": file(RESULTS)},
+         {"prediction": no_such("field", "did you mean predictions?")}),
         ("", {"predictions": [file(RESULTS), file([])]},
          {"ground_truth": ONE_FILE, "predictions": ONE_FILE}),
-        ("&evaluate=true", {}, {"evaluate": NOT_TAKEN}),
+        ("&evaluate=true", {}, {"evaluate": no_such("parameter", "leave it out.")}),
         ("&format=coco", {}, {"format": ["Give it once."]}),
     ],
 )  # fmt: skip
@@ -367,8 +372,10 @@ def test_names_that_nothing_reads_are_refused(
 
 def test_so_they_are_into_a_project(ada: Caller, make_project: MakeProject) -> None:
     url = f"/api/projects/{make_project(ada, CONFIG).pk}/import?format=coco"
-    assert_invalid(ada.client.post(url, form(evaluate="true")), {"evaluate": NOT_TAKEN})
-    assert_invalid(ada.client.post(f"{url}&split=train", form()), {"split": NOT_TAKEN})
+    errors = {"evaluate": no_such("field", "leave it out.")}
+    assert_invalid(ada.client.post(url, form(evaluate="true")), errors)
+    errors = {"split": no_such("parameter", "leave it out.")}
+    assert_invalid(ada.client.post(f"{url}&split=train", form()), errors)
     assert not Task.objects.exists()
 
 

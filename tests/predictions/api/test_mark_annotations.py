@@ -130,7 +130,7 @@ def test_marks_chosen_ones(
         ),
         (
             {"ground_truth": False, "project": 1, "task": 1, "query": {}},
-            {"task": ["There is no such field: leave it out."]},
+            {key: ["There is no such field: leave it out."] for key in ("task", "query")},
         ),
         (
             {"ground_truth": True, "ids": [2**63]},

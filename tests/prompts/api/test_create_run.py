@@ -226,7 +226,10 @@ REFUSED = [
     ({"project_subset": "All", "filters_json": {"items": []}}, "the project_subset Custom, and"),
     ({"project_subset": "All", "sample_subset_size": 3}, "the project_subset Sample, and this"),
     ({"subset": "All"}, "There is no such field: did you mean project_subset?"),
-    ({**CUSTOM, "filters_json": {"ids": [1]}}, "'ids' says nothing here"),
+    (
+        {**CUSTOM, "filters_json": {"ids": [1]}},
+        "filters_json has no 'ids', only conjunction, items, task_ids.",
+    ),
     ({**CUSTOM, "filters_json": {"items": [item("id", "equal", 1)]}, "task_ids": [1]}, "not both"),
     ({**CUSTOM, "filters_json": {"items": [], "task_ids": [1]}}, "not both"),
     (CUSTOM, "A Custom run needs task_ids or a filter group."),

@@ -460,22 +460,22 @@ def test_the_cost_of_what_lies_deeper_in_the_data(
 
 
 @pytest.mark.parametrize(
-    "query",
+    ("query", "meant"),
     [
-        "cost-estimate?project=1",
-        "cost-estimate?subset=HasGT",
-        "prediction-count?project_id=1",
-        "prompt-preview?task_id=1",
-        "few-shot-examples?project_id=1",
+        ("cost-estimate?project=1", "project_id"),
+        ("cost-estimate?subset=HasGT", "project_subset"),
+        ("prediction-count?project_id=1", "project"),
+        ("prompt-preview?task_id=1", "task"),
+        ("few-shot-examples?project_id=1", "project"),
     ],
 )
 def test_a_parameter_that_is_not_read_is_refused(
-    ada: Caller, our_version: PromptVersion, query: str
+    ada: Caller, our_version: PromptVersion, query: str, meant: str
 ) -> None:
     """What is told would be of the prompt's first project, or of all tasks."""
     name = query.partition("?")[2].partition("=")[0]
     response = ada.client.get(f"{path_of(our_version)}/{query}")
-    assert_invalid(response, {name: ["Not taken here."]})
+    assert_invalid(response, {name: [f"There is no such parameter: did you mean {meant}?"]})
 
 
 def test_what_costs_next_to_nothing_is_not_told_as_nothing(
