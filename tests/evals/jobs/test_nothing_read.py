@@ -34,13 +34,24 @@ def test_boxes_where_the_config_asks_for_choices(ada: Caller, make_project: Make
     assert (found.status, found.warnings) == ("done", [warning])
 
 
-@pytest.mark.parametrize("asked", [{"classes": ["Bus"]}, {"labelMap": {"Car": None}}])
-def test_no_class_that_is_asked_for(ada: Caller, project: Project, asked: Json) -> None:
+UNKNOWN = {
+    "reason": "unknown_classes",
+    "message": "Of the classes that were asked for, neither the labelling config nor any region has"
+    " 'Bus'.",
+}
+
+
+@pytest.mark.parametrize(
+    ("asked", "more"), [({"classes": ["Bus"]}, [UNKNOWN]), ({"labelMap": {"Car": None}}, [])]
+)
+def test_no_class_that_is_asked_for(
+    ada: Caller, project: Project, asked: Json, more: list[Json]
+) -> None:
     task_id, region = one_car(ada, project)
     found = computed(ada, project, **asked)
     message = NEITHER.format(reason="other_class", task=task_id, region=region)
     warning = {"reason": "nothing_read", "regions": 2, "message": message}
-    assert (found.status, found.warnings) == ("done", [warning])
+    assert (found.status, found.warnings) == ("done", [warning, *more])
 
 
 def test_sides_that_are_empty_are_evaluated(ada: Caller, project: Project) -> None:
