@@ -47,7 +47,6 @@ class Notes:
     unread_sizes: int = 0
     #: Spans whose own text is not what stands at their place, or whose place is beyond the text.
     other_text: int = 0
-
     #: Tasks that say something of their images in a form that is not read.
     misread_tasks: int = 0
     #: Labels that a labelMap names and that were met, read or not.

@@ -130,7 +130,9 @@ class Reading:
         """The class of each label, stored or shown. `met` learns which labels of the `label_map` it
         is asked for.
         """
-        index = self._index(classes)
+        return self._watched(self._index(classes), met)
+
+    def _watched(self, index: dict[str, int], met: set[str] | None) -> dict[str, int]:
         return index if met is None or not self.label_map else Watched(index, self.label_map, met)
 
     def _index(self, classes: Sequence[str]) -> dict[str, int]:
@@ -150,8 +152,7 @@ class Reading:
 
     def keypoint_index(self, met: set[str] | None = None) -> dict[str, int]:
         """The key point of each label, stored, shown or called otherwise; `met` as in `index`."""
-        index = self._keypoint_index()
-        return index if met is None or not self.label_map else Watched(index, self.label_map, met)
+        return self._watched(self._keypoint_index(), met)
 
     def _keypoint_index(self) -> dict[str, int]:
         known = {called: at for at, (called, _) in enumerate(self.keypoints)}
@@ -318,8 +319,8 @@ def reading_of(document: Mapping[str, Any]) -> Reading:
 
 
 class Watched(dict[str, int]):
-    """An index that keeps which labels of a map it was asked for: nothing else goes by all labels
-    that are met. Without a map nobody pays for it.
+    """An index that notes which labels of a `label_map` it is asked for: what is left at the end is
+    on no region. Only made where there is a map, for it is slower than a plain dict.
     """
 
     def __init__(self, index: Mapping[str, int], label_map: Mapping[str, Any], met: set[str]):

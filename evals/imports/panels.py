@@ -26,13 +26,14 @@ from evals.panels.counted import HEADLINE_SPLITS, Imported
 from evals.panels.table import PANELS
 from predictions_api.http.storable import is_number
 
-# The evaluation's identity is given by this server.
 #: What the headline has of the sweep's optimum.
 OF_OPTIMUM = ("precision", "recall")
+#: Numbers of `mapResults` and `confidenceSweep` that are from 0 to 1 by what they are.
 SHARES = frozenset(
     {"map50", "map50_95", "map75", "mIoU", "iou", "accuracy", "precision", "recall", "f1",
      "optimalThreshold"}
 )  # fmt: skip
+#: The evaluation's identity, which is given by this server.
 HEADER_KEYS = frozenset({"evalId", "project", "versionId", "modelId", "projectId", "id"})
 
 
@@ -69,8 +70,8 @@ def given_panels(outlined: Outline) -> Iterator[NewPanel]:
 
 
 def check_shares(outlined: Outline, conflicts: Disagreements) -> None:
-    """The numbers of `mapResults`, `confidenceSweep` and the clusters that are from 0 to 1 by what
-    they are.
+    """A conflict for each share that is not from 0 to 1, of `mapResults`, `confidenceSweep` and the
+    metrics of clusters.
     """
     for key in ("mapResults", "confidenceSweep"):
         for path, share in _shares(outlined.keys.get(key), key):
@@ -83,7 +84,9 @@ def check_shares(outlined: Outline, conflicts: Disagreements) -> None:
 
 
 def check_clusters(outlined: Outline, gathered: Gathered, conflicts: Disagreements) -> None:
-    """How many images each cluster has, against those that say they are of it, where any do."""
+    """A conflict for each cluster whose `numImages` is negative, or not the number of images that
+    say they are of it, where any image of the file says so of any.
+    """
     found = Counter(image.cluster for image in gathered.facts if image.cluster is not None)
     for place, cluster in enumerate(_clusters(outlined)):
         told, n_images = cluster.get("numImages"), found[cluster["id"]]

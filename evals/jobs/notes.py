@@ -23,7 +23,7 @@ BOXES_BESIDE_OUTLINES = "boxes_beside_outlines"
 WITHIN_ONE_PER_CENT = "within_one_per_cent"
 UNREAD_FACTS = "unread_task_facts"
 UNUSED_NAMES = "unused_label_map"
-#: Names of the labelMap that a warning spells out.
+#: Names that a warning spells out.
 MOST_NAMED = 10
 #: How far shares from 0 to 1 reach that were stored as per cent, and a little for rounding.
 REACH_OF_SHARES_PCT = 1 + 1e-6
@@ -228,9 +228,14 @@ def _unused_names(
     met = {name for one in notes for name in one["mapped"]}
     known = known_labels(evaluation.project, kind_of(evaluation), reading_of(evaluation.reading))
     if unused := [name for name in asked if name not in met and name not in known]:
-        more = f" and {len(unused) - MOST_NAMED:,} more" if len(unused) > MOST_NAMED else ""
-        names = ", ".join(map(repr, unused[:MOST_NAMED])) + more
-        yield {"reason": UNUSED_NAMES, "message": MESSAGES[UNUSED_NAMES].format(names=names)}
+        message = MESSAGES[UNUSED_NAMES].format(names=spelled_out(list(map(repr, unused))))
+        yield {"reason": UNUSED_NAMES, "message": message}
+
+
+def spelled_out(names: Sequence[str]) -> str:
+    """Names for a message: the first ten, and how many more there are."""
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
 
 
 def _warning(reason: str, regions: int, **facts: Any) -> dict[str, Any]:

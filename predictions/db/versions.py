@@ -120,8 +120,6 @@ WITH gone AS ({delete} RETURNING p.id), orphaned AS (
 )
 SELECT (SELECT count(*) FROM gone), ARRAY(SELECT id FROM gone ORDER BY id LIMIT %s)
 """
-
-
 ORPHANS_OF_RUNS_SQL = """
 UPDATE predictions_annotation a SET parent_prediction_id = NULL FROM predictions_prediction p
 WHERE a.parent_prediction_id = p.id AND p.model_run_id = ANY(%s)
@@ -129,7 +127,9 @@ WHERE a.parent_prediction_id = p.id AND p.model_run_id = ANY(%s)
 
 
 def orphan_of_runs(run_ids: Sequence[int], *, project_id: int) -> None:
-    """The same for runs over a project, whose predictions are about to be deleted with them."""
+    """Takes from annotations the predictions that they were made of, where those are of these runs
+    over a project, about to be deleted with them.
+    """
     execute(ORPHANS_OF_RUNS_SQL, [list(run_ids)], slot=slots.of_project(project_id))
 
 

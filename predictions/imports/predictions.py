@@ -46,6 +46,8 @@ DELETED_MEANWHILE = "A task was deleted during the import; nothing is stored."
 MAX_INT32 = 2**31 - 1
 # The version of imported predictions that name none, as Label Studio's import routes call it.
 UNNAMED_VERSION = "undefined"
+# What is read of a prediction.
+OF_PREDICTION = by_letters(["result", "score", "model_version", "task", "external_id"])
 # What tools call a score: left unread, every prediction would count as a sure one.
 SCORES = ("confidence", "probability")
 # So many tasks are remembered from batch to batch; some 100 bytes each.
@@ -88,19 +90,23 @@ def _model_version(item: dict[str, Any]) -> str | None:
 
 def _beside(item: dict[str, Any]) -> bytes:
     """What stands beside the regions, in the forms that POST takes. Refused for other ones."""
-    cluster, near, doubt = (item.get(name) for name in ("cluster", "neighbors", "mislabeling"))
-    if cluster is None and near is None and not doubt:
+    told, near, doubt = (item.get(name) for name in ("cluster", "neighbors", "mislabeling"))
+    if told is None and near is None and not doubt:
         return NOTHING_BESIDE
-    number = None if cluster is None or isinstance(cluster, bool) else finite_number(cluster)
-    if cluster is not None and not (
-        number is not None and number.is_integer() and abs(number) <= MAX_INT32
-    ):
-        raise Refused(f"cluster must be a whole number, got {cluster!s:.100}")
+    cluster = _cluster(told)
     share = 0.0 if doubt is None else finite_number(doubt)
     if share is None:
         raise Refused(f"mislabeling must be a valid number, got {doubt!s:.100}")
-    text = None if near is None else bulk_json_text(near)
-    return beside(None if number is None else int(number), text, share)
+    return beside(cluster, None if near is None else bulk_json_text(near), share)
+
+
+def _cluster(told: Any) -> int | None:
+    if told is None:
+        return None
+    number = None if isinstance(told, bool) else finite_number(told)
+    if number is None or not number.is_integer() or abs(number) > MAX_INT32:
+        raise Refused(f"cluster must be a whole number, got {told!s:.100}")
+    return int(number)
 
 
 def _regions(project: Project, item: dict[str, Any]) -> list[dict[str, Any]]:
@@ -110,10 +116,6 @@ def _regions(project: Project, item: dict[str, Any]) -> list[dict[str, Any]]:
         raise Refused("'result' may not be null")
     regions = region_list(item["result"])
     return labelling.expand(project.label_config, item["result"]) if regions is None else regions
-
-
-# What is read of a prediction.
-OF_PREDICTION = by_letters(["result", "score", "model_version", "task", "external_id"])
 
 
 def refuse_misspelt(item: dict[str, Any], known: dict[str, str], what: str) -> None:

@@ -50,15 +50,15 @@ MOST_TASKS = 250_000
 TOO_MANY = "Maximum task number is {most}, current task number is {n}"
 # What Label Studio's storages say of it; its import route takes all of it for data.
 WITHOUT_DATA = 'If you use "{name}" field in the task, you must put "data" field in the task too'
+# As exports before Label Studio 1.0 call them: passed over, their ground truth would be lost.
+COMPLETIONS = 'Task[completions] is not read: its name is "annotations" since Label Studio 1.0'
 NO_TASKS = "load_tasks: No tasks added"
 
 
-# As exports before Label Studio 1.0 call them: passed over, their ground truth would be lost.
-COMPLETIONS = 'Task[completions] is not read: its name is "annotations" since Label Studio 1.0'
-
-
 def _unwrapped(item: dict[str, Any]) -> dict[str, Any]:
-    """A task as `{"data": ..., ...}`: a flat object is its data."""
+    """A task as `{"data": ..., ...}`: a flat object is its data. Refused for annotations and
+    predictions that nothing would read.
+    """
     if _hold_regions(item.get("completions")):
         raise Refused(COMPLETIONS)
     if isinstance(item.get("data"), dict):
@@ -70,7 +70,7 @@ def _unwrapped(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hold_regions(value: Any) -> bool:
-    """Whether it is a list of annotations or predictions, which as data would be lost."""
+    """Whether it is a list of annotations or predictions."""
     return isinstance(value, list) and any(
         isinstance(one, dict) and "result" in one for one in value
     )
@@ -125,7 +125,7 @@ def _task_row(project: Project, item: Any, index: int) -> TaskRow:
 
 
 def _without_neighbors(entry: dict[str, Any]) -> dict[str, Any]:
-    """The prediction; its nearest tasks are told by ids, which are others' where it is stored."""
+    """The prediction without its nearest tasks: their ids are those of where it was exported."""
     return {**entry, "neighbors": None} if entry.get("neighbors") is not None else entry
 
 

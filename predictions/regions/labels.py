@@ -19,8 +19,8 @@ LARGEST_SCORE = 1e300
 #: Of a text, for stretches of it.
 LAST_CHARACTER = 2**40
 
-#: What a text may say of `meta.iscrowd` beside a number.
-CROWD_WORDS = {"": False, "false": False, "no": False, "true": True, "yes": True}
+#: What a text may say of a flag, beside numbers.
+FLAG_WORDS = {"": False, "false": False, "no": False, "true": True, "yes": True}
 
 Region = Mapping[str, Any]
 
@@ -110,7 +110,7 @@ def read_crowd(told: Any) -> bool | None:
     (True, True, False, False, None)
     """
     if isinstance(told, str):
-        told = CROWD_WORDS.get(told.strip().lower(), told)
+        told = FLAG_WORDS.get(told.strip().lower(), told)
     if told is None or isinstance(told, bool):
         return bool(told)
     number = read_number(told)

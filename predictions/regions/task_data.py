@@ -12,8 +12,9 @@ UNNAMED = "$undefined$"
 
 def value_at(data: Any, path: Sequence[str]) -> Any:
     """What a task's data holds where a config shows it, `$a.b`: under the whole name as it stands,
-    else step by step, a number being the place in a list; so `predictions_api.postgres.sql.at_path`
-    has it. None where nothing is there; all of the data for an empty path.
+    else step by step, a number being the place in a list, else at the last step below the name of
+    those before it, as an item of the list `a.b`. None where nothing is there; all of the data for
+    an empty path. `predictions_api.postgres.sql.at_path` is the same in SQL.
 
     >>> value_at({"a.b": 1, "a": {"b": 2}}, ["a", "b"]), value_at({"a": [3]}, ["a", "0"])
     (1, 3)

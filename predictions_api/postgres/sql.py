@@ -60,7 +60,8 @@ def as_json_time(column: str) -> str:
 def at_path(column: str, path: str) -> str:
     """An SQL expression: what a JSON document has at an array of keys: under their whole name,
     `a.b`, as it stands, else step by step, else at the last one below the name of those before it,
-    an item of the list `a.b`; null where it has nothing there.
+    as an item of the list `a.b`; null where it has nothing there. `value_at` of
+    `predictions.regions.task_data` is the same in Python.
     """
     above, last = f"({path})[:cardinality({path}) - 1]", f"({path})[cardinality({path})]"
     item = f"{column} #> ARRAY[array_to_string({above}, '.'), {last}]"

@@ -184,10 +184,10 @@ def _read_image(
             reading.elsewhere,
         ),
         told=told,
+        # Of several images of a task one alone counts it.
         is_misread=bool(row.n_of_task or not row.item)
         and (
-            _is_odd(name, _text)
-            or _is_odd(image_id, _text)
+            any(_is_odd(one, _text) for one in (name, image_id))
             or _is_odd(augmentations, _count)
             or (text is None and reading.has_one_image and _is_odd(size, meta_size))
         ),

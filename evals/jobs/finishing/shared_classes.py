@@ -9,6 +9,7 @@ from evals.db.label_config import known_labels
 from evals.engine.events import join_events, make_events
 from evals.engine.metrics import matrix_of
 from evals.engine.reading import reading_of
+from evals.jobs.notes import spelled_out
 from evals.models import ModelEval
 from evals.panels.counted import Counted
 
@@ -17,15 +18,13 @@ REASON = "no_shared_class"
 SIMILAR = "similar_classes"
 #: Classes were asked for that there are not.
 UNKNOWN = "unknown_classes"
-#: Classes of a side that are named.
-MOST_NAMED = 10
 
 
 def unshared_classes(evaluation: ModelEval, counted: Counted) -> Iterator[dict[str, Any]]:
     """A warning where both sides have classes and share none, or where predictions write a class
     otherwise than the ground truth does, or the ground truth otherwise than the labelling config,
-    stored or shown: with the pairs that are equal but for case, spaces and the form of their
-    letters, beside what the request renamed, as a `labelMap` to ask with. Nothing for others.
+    stored or shown. Its `labelMap` has the names that are equal but for case, spaces and the form
+    of their letters, and what the request renamed already: ask again with it. Nothing for others.
     """
     if not kind_of(evaluation).has_labels:
         return
@@ -58,8 +57,8 @@ def unshared_classes(evaluation: ModelEval, counted: Counted) -> Iterator[dict[s
         "reason": REASON,
         "labelMap": label_map,
         "message": (
-            f"Ground truth and predictions share no class. The ground truth has {_named(true)}; "
-            f"the predictions have {_named(predicted)}.{advice}"
+            "Ground truth and predictions share no class. The ground truth has "
+            f"{spelled_out(true)}; the predictions have {spelled_out(predicted)}.{advice}"
         ),
     }
 
@@ -80,7 +79,7 @@ def unknown_classes(evaluation: ModelEval, counted: Counted) -> Iterator[dict[st
             "reason": UNKNOWN,
             "message": (
                 "Of the classes that were asked for, neither the labelling config nor any region "
-                f"has {_named([repr(name) for name in unknown])}."
+                f"has {spelled_out([repr(name) for name in unknown])}."
             ),
         }
 
@@ -90,9 +89,9 @@ BUT = "but for case, spaces or the form of their letters"
 
 
 def _strays(evaluation: ModelEval, true: list[str], predicted: list[str]) -> dict[str, str]:
-    """Classes of the ground truth that the labelling config does not have, by the one that it has
-    and that they may mean. Those that the config itself tells apart are none, as letters are, and
-    those that both sides tell apart.
+    """Classes of the ground truth that the labelling config writes otherwise, each with the one of
+    the config that it may mean: `car` for `Car`. Not those that the config tells apart itself, such
+    as `a` and `A` where letters are read, nor those that both sides tell apart.
     """
     if evaluation.project is None:
         return {}
@@ -148,19 +147,15 @@ def _plain(name: str) -> str:
 def _similar(pairs: dict[str, str]) -> str:
     written = [f"{name!r} for {true!r}" for name, true in pairs.items()]
     return (
-        f"Predictions have classes that the ground truth has {BUT}: {_named(written)}. They count "
-        "as other classes; ask again with the labelMap of this warning to count them as these."
+        f"Predictions have classes that the ground truth has {BUT}: {spelled_out(written)}. They "
+        "count as other classes; ask again with the labelMap of this warning to count them as "
+        "these."
     )
 
 
 def _written_twice(pairs: dict[str, str]) -> str:
     written = [f"{name!r} for {called!r}" for name, called in pairs.items()]
     return (
-        f"Some classes are written in more than one way, equal {BUT}: {_named(written)}. They "
+        f"Some classes are written in more than one way, equal {BUT}: {spelled_out(written)}. They "
         "count as other classes; ask again with the labelMap of this warning to count them as one."
     )
-
-
-def _named(classes: list[str]) -> str:
-    more = f" and {len(classes) - MOST_NAMED:,} more" if len(classes) > MOST_NAMED else ""
-    return ", ".join(classes[:MOST_NAMED]) + more

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from predictions.formats.errors import Errors
 from predictions.formats.readers.separators import HEADER_BYTES, separator_of
 from predictions.formats.sources import Source
+from predictions.regions.labels import FLAG_WORDS
 
 SEPARATORS = (",", ";", "\t")
 MOST_ROWS = 5_000_000
@@ -102,8 +103,8 @@ def number_of(text: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
-#: What tools write for yes and for no: numbers, words, and pandas' 1.0 for 1.
-YES, NO = frozenset({"1", "1.0", "true", "yes"}), frozenset({"", "0", "0.0", "false", "no"})
+#: What tools write for yes and for no: words, numbers, and pandas' 1.0 for 1.
+FLAGS = {**FLAG_WORDS, "1": True, "1.0": True, "0": False, "0.0": False}
 NO_FLAG = "{text!r:.100} is neither 0 nor 1."
 
 
@@ -113,5 +114,4 @@ def flag_of(text: str | None) -> bool | None:
     >>> flag_of(" True "), flag_of("1.0"), flag_of(None), flag_of("2")
     (True, True, False, None)
     """
-    told = (text or "").strip().lower()
-    return True if told in YES else False if told in NO else None
+    return FLAGS.get((text or "").strip().lower())

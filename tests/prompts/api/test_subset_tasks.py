@@ -414,14 +414,19 @@ def test_counts_and_previews(ada: Caller, run: ModelRun, ids: list[int]) -> None
     assert ada.client.get(f"{base}/cost-estimate").json()["error_type"] == "PriceUnknown"
 
 
+def set_prices(version: PromptVersion) -> None:
+    """1,000 USD for a million tokens of the prompt, 2,000 for one of the answer."""
+    row = version.model_provider_connection
+    assert row is not None
+    row.prompt_price_usd_per_million, row.completion_price_usd_per_million = 1000.0, 2000.0
+    row.save()
+
+
 def test_a_cost_estimate(
     ada: Caller, our_version: PromptVersion, run: ModelRun, text_project: Project
 ) -> None:
     """Four bytes a token: the prompt with what it shows of a task, and the schema; 30 an answer."""
-    row = our_version.model_provider_connection
-    assert row is not None
-    row.prompt_price_usd_per_million, row.completion_price_usd_per_million = 1000.0, 2000.0
-    row.save()
+    set_prices(our_version)
     Task.objects.update(data={"text": "a", "other": "x" * 10_000})
     sent = len("Which mood has this review? a") + messages.instructions_bytes(TEXT_CONFIG)
     prompt_usd = 4 * math.ceil(sent / 4) * 1000 / 1e6
@@ -446,10 +451,7 @@ def test_a_cost_estimate(
 def test_the_cost_of_what_lies_deeper_in_the_data(
     ada: Caller, our_version: PromptVersion, run: ModelRun, text_project: Project
 ) -> None:
-    row = our_version.model_provider_connection
-    assert row is not None
-    row.prompt_price_usd_per_million, row.completion_price_usd_per_million = 1000.0, 2000.0
-    row.save()
+    set_prices(our_version)
     config = TEXT_CONFIG.replace("$text", "$post.body")
     Project.objects.filter(pk=text_project.pk).update(label_config=config)
     PromptVersion.objects.update(prompt="Mood?")
