@@ -45,7 +45,7 @@ def misspelt(given: Iterable[object], known: Mapping[str, str]) -> dict[str, str
 
 def unread(what: str, given: Iterable[str], known: Collection[str]) -> dict[str, list[str]]:
     """The messages about given names that are none of the known ones, by name; of ten at most.
-    `what` they would be: field, parameter.
+    `what` is what they were given as: field, parameter.
 
     >>> unread("field", ["score", "modelVersion", "note"], ["score", "model_version"])
     {'modelVersion': ['There is no such field: did you mean model_version?'], \
@@ -60,12 +60,13 @@ def unread(what: str, given: Iterable[str], known: Collection[str]) -> dict[str,
 
 
 def no_such(what: str, meant: str | None) -> str:
-    """The message about a name, which stands before it, and the one that is meant, if any."""
+    """The message under a name that is not read, with the one that may be meant, if any."""
     return f"There is no such {what}: {f'did you mean {meant}?' if meant else 'leave it out.'}"
 
 
 def has_no(whole: str, name: str, known: Collection[str]) -> str:
-    """The message about a name in a text that does not name it else; `whole` has only those known.
+    """The message about a name that is not read, where only a text says which; `whole` is what has
+    the known ones, and no others.
 
     >>> has_no("A query", "filter", ["filters", "ordering"])
     "A query has no 'filter', only filters, ordering."

@@ -134,7 +134,9 @@ class ListQuery(Query):
 
     @classmethod
     def asked(cls, query: Mapping[str, str]) -> Asked:
-        """The keywords of `evals.db.evaluations.newest`. InvalidFilterCombination for several."""
+        """The keywords of `evals.db.evaluations.newest`. InvalidFilterCombination for several of
+        `NAMES`, Refusal for an empty one that is no version.
+        """
         asked = super().asked(query)
         given = {name: query[name] for name in cls.NAMES if name in query}
         if len(given) > 1:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from predictions.formats.errors import Errors
 from predictions.formats.readers.separators import HEADER_BYTES, separator_of
 from predictions.formats.sources import Source
-from predictions.regions.labels import FLAG_WORDS
+from predictions.regions.labels import FLAG_WORDS, read_number
 
 SEPARATORS = (",", ";", "\t")
 MOST_ROWS = 5_000_000
@@ -91,16 +91,8 @@ class Rows:
 
 def number_of(text: object) -> float | None:
     """The finite number that a text, or a number, is; None for anything else."""
-    if isinstance(text, bool) or not isinstance(text, str | int | float):
-        return None
-    # Python takes `1_0` for 10.
-    if isinstance(text, str) and "_" in text:
-        return None
-    try:
-        number = float(text)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
+    number = read_number(text)
+    return number if number is not None and math.isfinite(number) else None
 
 
 #: What tools write for yes and for no: words, numbers, and pandas' 1.0 for 1.

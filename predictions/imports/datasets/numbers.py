@@ -20,8 +20,8 @@ NUMBERED_OTHERWISE = (
 
 
 def of_labels(project: Project, classes: Sequence[str]) -> dict[int, str]:
-    """The numbers that labels have in the config (`category`); {} unless all have one, none had
-    another in some file, and no two have the same, in controls of their own.
+    """The labels by the numbers that they have in the config (`category`); {} unless each class has
+    one, no two have the same, be it in different controls, and no file gave one another.
     """
     labels = [one for one in _labels(project) if one[0] in classes]
     if any(attributes.get(label_config.OTHER_NUMBERS) for _, attributes in labels):
@@ -33,8 +33,9 @@ def of_labels(project: Project, classes: Sequence[str]) -> dict[int, str]:
 
 
 def note_others(project: Project, truth: Content) -> list[str]:
-    """Writes into the config which numbers the classes of a file have that are others there, and
-    says so: what reads results later cannot tell which are meant. Locks the project then.
+    """Where a file numbers classes otherwise than the config, writes its numbers into the config,
+    too, and says so: of results that are loaded later nobody knows which numbers they mean. Locks
+    the project then.
     """
     there = _numbers(_labels(project))
     known = set(there.values())

@@ -249,8 +249,8 @@ class Files:
 
 
 def _beside(labels: Iterable[str], pictures: Iterable[str]) -> dict[str, str]:
-    """The picture of each label file: the one in its place or, where neither has another of that
-    stem in another folder, the one of its stem.
+    """The picture of each label file: the one in its place or, where no other label file has its
+    stem, the only one of that stem. None where several fit.
     """
     by_place: defaultdict[str, list[str]] = defaultdict(list)
     by_stem: defaultdict[str, list[str]] = defaultdict(list)
