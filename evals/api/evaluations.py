@@ -202,7 +202,9 @@ class EvaluationViewSet(EvaluationRoutes):
         def repeat() -> HttpResponse:
             found = self.evaluation()
             if request.data:
-                raise Refusal("It is the same request again: leave the body out, or POST another.")
+                raise Refusal(
+                    "A rerun makes the same request again: leave the body out, or POST another."
+                )
             evaluation = requests.repeat(found)
             audit.note(request, target=f"evaluation {evaluation.eval_id}", of=eval_id)
             return answer(document_of(evaluation), status.HTTP_202_ACCEPTED)

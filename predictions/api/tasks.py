@@ -40,7 +40,7 @@ from predictions_api.http.fields import unknown_pk
 from predictions_api.http.parameters import ordered_documents
 
 STAYS = "An annotation stays on its task; make another one there."
-IMPORTED = "A task with these inside is imported: /api/projects/{id}/import."
+IMPORTED = "A task with these inside is imported: POST /api/projects/{id}/import."
 NO_PROJECT_NAMED = {"detail": "Neither project nor view id specified"}
 
 

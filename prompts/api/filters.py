@@ -83,10 +83,14 @@ MORE_OF = {
 
 
 def _refuse_alone(asked: Mapping[str, Any]) -> None:
-    """ValidationError for what would be passed over, and all tasks be told."""
+    """ValidationError for a parameter without the one that it says more of: it would be passed
+    over, and all tasks listed.
+    """
     for name, of in MORE_OF.items():
         if asked[name] not in {None, "all"} and asked[of] is None:
-            raise ValidationError({name: [f"Name {of}, too: it says which tasks."]})
+            raise ValidationError(
+                {name: [f"Name {of}, too: without it all tasks would be listed."]}
+            )
 
 
 def subset_tasks(asked: Mapping[str, Any], *, project: Project, workspace_id: int) -> SubsetFilter:

@@ -136,7 +136,7 @@ class ModelRunSerializer(StrictSerializer[ModelRun], serializers.ModelSerializer
     def validate_budget_usd(self, value: float | None) -> float | None:
         """Requests are in flight before the first answer tells its cost."""
         if value == 0:
-            raise ValidationError("More than 0: nothing can be asked for it.")
+            raise ValidationError("It must be more than 0: nothing can be asked for that.")
         return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

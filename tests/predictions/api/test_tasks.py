@@ -37,7 +37,7 @@ def test_a_task_with_these_inside_is_imported(ada: Caller, project: Project, nam
 
     response = ada.client.post(URL, {**body, name: [{"result": []}]}, format="json")
 
-    message = "A task with these inside is imported: /api/projects/{id}/import."
+    message = "A task with these inside is imported: POST /api/projects/{id}/import."
     assert_invalid(response, {name: [message]})
     assert ada.client.post(URL, {**body, name: []}, format="json").status_code == 201
 

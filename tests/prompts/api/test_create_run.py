@@ -219,7 +219,7 @@ REFUSED = [
     ({"predictions_updated_at": "soon"}, "Datetime has wrong format"),
     ({"budget_usd": -1}, "greater than or equal to 0"),
     ({"filters_json": [1]}, "Expected a JSON object."),
-    ({"budget_usd": 0}, "More than 0: nothing can be asked for it."),
+    ({"budget_usd": 0}, "It must be more than 0: nothing can be asked for that."),
     ({"budget_usd": True}, "A valid number is required."),
     ({"budget_usd": "1_0"}, "A valid number is required."),
     ({"task_ids": [1]}, "Only for the project_subset Custom, and this one is HasGT."),

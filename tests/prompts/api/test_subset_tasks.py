@@ -220,11 +220,11 @@ REFUSED = [
     ("?parent_model=1&page_size=0", None),
     (
         "?parent_model=1&alignment_outcome=false_positive",
-        {"alignment_outcome": ["Name alignment_class, too: it says which tasks."]},
+        {"alignment_outcome": ["Name alignment_class, too: without it all tasks would be listed."]},
     ),
     (
         "?parent_model=1&output_from_name=sentiment",
-        {"output_from_name": ["Name output_class, too: it says which tasks."]},
+        {"output_from_name": ["Name output_class, too: without it all tasks would be listed."]},
     ),
 ]
 
