@@ -1,7 +1,5 @@
 """Waits between tries, and calls that outlast the database."""
 
-import doctest
-
 import pytest
 from django.db import (
     DataError,
@@ -12,10 +10,6 @@ from django.db import (
 )
 
 from predictions_api.jobs import retries, stopping
-
-
-def test_the_examples_of_the_module() -> None:
-    assert doctest.testmod(retries).failed == 0
 
 
 def test_jitter_stays_within_its_bounds() -> None:

@@ -1,7 +1,6 @@
 """Prompt text in, messages and regions out. Pure."""
 
 import contextlib
-import doctest
 import json
 import math
 from typing import Any
@@ -12,10 +11,8 @@ from hypothesis import strategies as st
 
 from predictions.regions.config import Config, read_config
 from predictions_api.http.storable import Refused
-from prompts.asking import agreement as asking_agreement
-from prompts.asking import answers, examples, messages, probability, spans, usage
+from prompts.asking import answers, examples, messages, spans, usage
 from prompts.asking.agreement import Comparison
-from prompts.db import shares
 from prompts.models import ProviderConnection
 from prompts.runs import plan
 from tests.conftest import IMAGE_CONFIG, TEXT_CONFIG, region
@@ -27,13 +24,6 @@ SPANS = (
     '<Choice value="b"/></Choices><Rating name="stars" toName="t"/>'
     '<TextArea name="why" toName="t"/></View>'
 )
-
-
-@pytest.mark.parametrize(
-    "module", [answers, examples, messages, probability, asking_agreement, shares, spans, usage]
-)
-def test_examples_in_the_docstrings(module: Any) -> None:
-    assert doctest.testmod(module).failed == 0
 
 
 @pytest.mark.parametrize(
