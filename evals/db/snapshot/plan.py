@@ -135,21 +135,30 @@ def facts(evaluation: ModelEval) -> Facts:
     return Facts(*row)
 
 
-# By the index on (project, task), and primary keys.
+# By the index on (project, task), primary keys, and (task, id).
 OWN_TRUTHS_SQL = f"""
 WITH truth AS (
     SELECT DISTINCT ON (task_id) task_id, result, parent_prediction_id FROM predictions_annotation
     WHERE project_id = %(project)s AND (ground_truth OR %(all)s) AND NOT was_cancelled
     ORDER BY task_id, id DESC
+), own AS (
+    SELECT truth.task_id, {what_is_said("truth.result")} AS said
+    FROM truth JOIN predictions_prediction q ON q.id = truth.parent_prediction_id
+    WHERE q.project_id = %(project)s AND coalesce(q.model_version, '') = %(version)s
+        AND {what_is_said("truth.result")} = {what_is_said("q.result")}
 )
-SELECT count(*) FROM truth JOIN predictions_prediction q ON q.id = truth.parent_prediction_id
-WHERE q.project_id = %(project)s AND coalesce(q.model_version, '') = %(version)s
-    AND {what_is_said("truth.result")} = {what_is_said("q.result")}
+SELECT count(*) FROM own WHERE said = (
+    SELECT {what_is_said("n.result")} FROM predictions_prediction n
+    WHERE n.project_id = %(project)s AND n.task_id = own.task_id
+        AND coalesce(n.model_version, '') = %(version)s
+    ORDER BY n.id DESC LIMIT 1)
 """  # noqa: S608
 
 
 def count_own_truths(evaluation: ModelEval) -> int:
-    """How many tasks have as their ground truth this version's own prediction, unchanged."""
+    """How many tasks have as their ground truth this version's own prediction, unchanged, and are
+    evaluated by one that says the same.
+    """
     scope = _scope(evaluation)
     row = fetch_one(OWN_TRUTHS_SQL, scope, slot=slots.of_project(scope["project"] or 0))
     return int(row[0]) if row else 0

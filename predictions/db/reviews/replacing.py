@@ -11,9 +11,10 @@ from predictions_api.postgres.sql import execute, fetch_one
 
 def regions_without(column: str, names: Sequence[str]) -> str:
     """SQL: the regions of a result without these keys; what is no list of regions as it is."""
+    # Citus cannot write out `CASE x WHEN y` again where it sends it to a node.
     keys = ", ".join(f"'{name}'" for name in names)
-    return f"""CASE jsonb_typeof({column}) WHEN 'array' THEN coalesce((
-        SELECT jsonb_agg(CASE jsonb_typeof(e.region) WHEN 'object' THEN e.region - ARRAY[{keys}]
+    return f"""CASE WHEN jsonb_typeof({column}) = 'array' THEN coalesce((
+        SELECT jsonb_agg(CASE WHEN jsonb_typeof(e.region) = 'object' THEN e.region - ARRAY[{keys}]
                          ELSE e.region END ORDER BY e.n)
         FROM jsonb_array_elements({column}) WITH ORDINALITY AS e(region, n)), '[]'::jsonb)
     ELSE {column} END"""  # noqa: S608

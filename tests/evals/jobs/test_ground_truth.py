@@ -231,6 +231,12 @@ def test_says_where_a_version_is_measured_against_itself(ada: Caller, project: P
     same = {"task": one, "model_version": "v1", "result": [box(CAR, 10, 10, 20, 20, 0.8)]}
     assert ada.client.post("/api/predictions/?upsert=true", same, format="json").status_code == 201
     assert header(ada, computed(ada, project))["warnings"][0]["tasks"] == 2
+    # Beside the one that was accepted: it is the newest that is evaluated.
+    other = {**same, "result": [box(CAR, 50, 50, 20, 20, 0.8)]}
+    assert ada.client.post("/api/predictions/", other, format="json").status_code == 201
+    assert header(ada, computed(ada, project))["warnings"][0]["tasks"] == 1
+    assert ada.client.post("/api/predictions/", same, format="json").status_code == 201
+    assert header(ada, computed(ada, project))["warnings"][0]["tasks"] == 2
     Annotation.objects.filter(pk=own[four]).update(was_cancelled=True)
     assert header(ada, computed(ada, project))["warnings"][0]["tasks"] == 1
     assert one in own
