@@ -1,6 +1,6 @@
 """Documents that compare: models of one version side by side, and two evaluations by image."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -114,10 +114,12 @@ class Difference(Document):
     images: list[ChangedImage]
 
 
-def default_frontier_metric(task_types: Iterable[str]) -> str:
-    """The metric models are compared by unless asked otherwise."""
-    asked = {KINDS[one].compared_by for one in task_types if one in KINDS}
-    return next((name for name in FRONTIER_METRICS if name in asked), "mAP5095")
+def default_frontier_metric(task_type: str | None) -> str:
+    """The metric models are compared by unless asked otherwise: what the newest evaluation's kind
+    is known by, of which those of other kinds are left out anyway; None where nothing is finished.
+    """
+    kind = KINDS.get(task_type or "")
+    return kind.compared_by if kind is not None else "mAP5095"
 
 
 def better_by(metric: str, value: float) -> float:

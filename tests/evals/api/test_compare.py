@@ -8,7 +8,7 @@ import pytest
 from evals.models import ModelEval
 from predictions.models import Annotation, Project
 from tests.conftest import LONG_AGO, Caller, MakeProject
-from tests.evals.conftest import CAR, PERSON, box, computed, load, numbers, tasks
+from tests.evals.conftest import CAR, PERSON, box, computed, load, numbers, task, tasks
 
 PATH = "/lab/model-evals"
 
@@ -305,3 +305,34 @@ def test_sizes_that_tasks_tell_since_are_told(ada: Caller, project: Project) -> 
     query = {"project": project.slug, "version": "4"}
     models = ada.client.get(f"{PATH}/compare", query).json()["models"]
     assert {one["modelId"]: one["otherGroundTruth"] for one in models} == {"a": True, "b": False}
+
+
+BOXES_AND_MOODS = (
+    '<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">'
+    '<Label value="Car"/></RectangleLabels><Choices name="mood" toName="image">'
+    '<Choice value="good"/><Choice value="bad"/></Choices></View>'
+)
+
+
+@pytest.mark.parametrize(
+    ("controls", "metric"), [(("label", "mood"), "accuracy"), (("mood", "label"), "mAP5095")]
+)
+def test_the_newest_evaluation_says_what_models_are_compared_by(
+    ada: Caller, make_project: MakeProject, controls: tuple[str, str], metric: str
+) -> None:
+    made = make_project(ada, BOXES_AND_MOODS, title="Moods")
+    car = box(CAR, 10, 10, 20, 20)
+    good = {"from_name": "mood", "to_name": "image", "type": "choices"}
+    truth = [car, {**good, "value": {"choices": ["good"]}}]
+    said = [{**region, "score": 0.9} for region in truth]
+    load(ada, made, [task("a", truth=truth, said={"v1": said, "v2": said})])
+    for version, control in zip(("v1", "v2"), controls, strict=True):
+        computed(ada, made, version, control=control, versionId="4", modelId=version)
+
+    query = {"project": made.slug, "version": "4"}
+    found = ada.client.get(f"{PATH}/compare", query).json()
+    assert (found["frontierMetric"], metric in found["availableMetrics"]) == (metric, True)
+    assert [(one["modelId"], one["onFrontier"]) for one in found["models"]] == [
+        ("v2", True),
+        ("v1", False),
+    ]
