@@ -30,7 +30,7 @@ def comparison(project: Project, version: str, metric: str | None) -> Comparison
     for evaluation in sorted(rows, key=_standing, reverse=True):
         latest.setdefault(model_name(evaluation), evaluation)
     newest = max(filter(_is_done, latest.values()), key=_standing, default=None)
-    wanted = metric or documents.default_frontier_metric(newest and newest.task_type)
+    wanted = metric or documents.default_frontier_metric(newest.task_type if newest else None)
     contenders = [_contender(name, one, newest, wanted) for name, one in latest.items()]
     contenders.sort(key=lambda c: _place(c, wanted))
     return documents.comparison(wanted, contenders)
