@@ -115,15 +115,22 @@ def _classed(
     index: Mapping[str, int],
     unknown: set[str],
 ) -> list[tuple[int, Value]]:
-    """The classes of those names that are read. `PassedOver` where none of a region's is."""
-    found, refused = [], None
+    """The classes of those names that are read, of two names for one class at one place one.
+    `PassedOver` where none of a region's is.
+    """
+    found: list[tuple[int, Value]] = []
+    first: dict[int, str] = {}
+    refused = None
     for name, value in named:
         try:
             label = reading.class_of(name, index, unknown)
         except PassedOver as passed:
             refused = passed
             continue
-        if label is not None:
+        if label is None:
+            continue
+        is_another_name = first.setdefault(label, name) != name
+        if not (is_another_name and (label, value) in found):
             found.append((label, value))
     if refused is not None and not found:
         raise refused

@@ -342,3 +342,15 @@ def test_a_label_that_stands_twice_in_a_region_is_one_item(
     found = computed(ada, made)
     assert found.summary is not None
     assert found.summary["headline"]["primary"]["value"] == 1
+
+
+def test_labels_that_a_label_map_makes_one_are_one_item(
+    ada: Caller, make_project: MakeProject
+) -> None:
+    made = make_project(ada, CONFIG)
+    both = span("PER", 0, 12)
+    both["value"]["labels"] = ["PER", "ORG"]
+    load(ada, made, [text_task([both], [span("PER", 0, 12)])])
+    found = computed(ada, made, labelMap={"ORG": "PER"})
+    assert found.summary is not None
+    assert found.summary["headline"]["primary"]["value"] == 1
