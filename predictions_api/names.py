@@ -51,9 +51,10 @@ def unread(what: str, given: Iterable[str], known: Collection[str]) -> dict[str,
     {'modelVersion': ['There is no such field: did you mean model_version?'], \
 'note': ['There is no such field: leave it out.']}
     """
-    alike = by_letters(known)
+    others = list(islice((name for name in given if name not in known), MOST_TOLD))
+    alike = by_letters(known) if others else {}
     messages = {}
-    for name in islice((name for name in given if name not in known), MOST_TOLD):
+    for name in others:
         near = get_close_matches(letters(name[:200]), alike, n=1)
         messages[f"{name:.100}"] = [no_such(what, alike[near[0]] if near else None)]
     return messages

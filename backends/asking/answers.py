@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from backends.asking.faults import Uneven, Wrong
-from predictions_api.http.storable import is_number, json_value
+from predictions_api.http.storable import as_whole, is_number, json_value, whole_within
 
 MAX_INT32 = 2**31 - 1
 INVALID = "InvalidAnswer"
@@ -157,10 +157,10 @@ def _finite(value: Any) -> float | None:
 
 
 def _cluster(value: Any) -> int | None:
-    number = int(value) if isinstance(value, float) and value.is_integer() else value
-    if number is None or (type(number) is int and abs(number) <= MAX_INT32):
-        return number
-    raise Unfit(f"`cluster` is no whole number of 32 bits, but {_kind(value)}.")
+    number = whole_within(as_whole(value), -MAX_INT32, MAX_INT32)
+    if number is None and value is not None:
+        raise Unfit(f"`cluster` is no whole number of 32 bits, but {_kind(value)}.")
+    return number
 
 
 def _neighbors(value: Any) -> list[Any] | None:

@@ -12,7 +12,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
-from predictions_api.http.storable import MAX_DEPTH, Refused, is_number_text, json_text
+from predictions_api.http.storable import MAX_DEPTH, Refused, as_whole, is_number_text, json_text
 from predictions_api.names import unread
 
 M = TypeVar("M")
@@ -38,8 +38,7 @@ class PkField(serializers.Field[int, Any, int, Any]):
         text = data.strip() if isinstance(data, str) else ""
         if PK_TEXT.fullmatch(text):
             data = int(text)
-        elif isinstance(data, float) and data.is_integer():
-            data = int(data)
+        data = as_whole(data)
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("incorrect_type", data_type=type(data).__name__)
         if not 0 < data <= MAX_BIGINT:

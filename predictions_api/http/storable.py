@@ -173,15 +173,18 @@ def whole_within(value: Any, least: int, most: int) -> int | None:
     return value if type(value) is int and least <= value <= most else None
 
 
+def as_whole(value: Any) -> Any:
+    """A float without a fraction as a whole number, 10.0 as 10; anything else as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def whole_told(value: Any, most: int) -> int | None:
     """A whole number from 0 to `most`, as text or with a fraction of 0, too; None for anything
     else.
     """
     if isinstance(value, str) and value.isdecimal() and len(value) < 13:
         value = int(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return whole_within(value, 0, most)
+    return whole_within(as_whole(value), 0, most)
 
 
 def is_number_text(text: str) -> bool:

@@ -50,23 +50,22 @@ def answer_of(label_config: str, result: Sequence[Region]) -> dict[str, Any]:
     for name, asked in controls.items():
         mine = [region for region in result if region.get("from_name") == name]
         if mine:
-            value = _answer_of(label_config, name, mine)
+            value = _answer_of(label_config, name, asked, mine)
             answer[name] = _as_asked(read_config(label_config), name, asked, value)
         elif asked.get("type") == "array" and "minItems" not in asked:
             answer[name] = []
     return answer
 
 
-def _answer_of(label_config: str, name: str, mine: list[Region]) -> Any:
+def _answer_of(label_config: str, name: str, asked: Mapping[str, Any], mine: list[Region]) -> Any:
     control = read_config(label_config).control(name)
     if control is not None and is_tree(control):
         return _named(control, mine)
     value = interface(label_config).get_control(name).get_labels([_plain(one) for one in mine])
-    schema = answer_schema(label_config)["properties"][name]
-    wants_list = schema.get("type") == "array"
+    wants_list = asked.get("type") == "array"
     # The library takes a list of one apart, be it of a label or of a path in a tree.
     is_one = not isinstance(value, list) or (
-        schema.get("items", {}).get("type") == "array"
+        asked.get("items", {}).get("type") == "array"
         and not all(isinstance(one, list) for one in value)
     )
     return [value] if wants_list and is_one else value

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from predictions_api.http.storable import number_within, whole_within
+from predictions_api.http.storable import as_whole, number_within, whole_within
 from prompts.models import MAX_INT32, MAX_USD
 
 
 def a_count(value: Any) -> int | None:
     """A number of tokens, also as 10.0, else None: what a provider makes up is not counted."""
-    is_whole = isinstance(value, float) and value.is_integer()
-    return whole_within(int(value) if is_whole else value, 0, MAX_INT32)
+    return whole_within(as_whole(value), 0, MAX_INT32)
 
 
 def token_counts(usage: Mapping[str, Any]) -> tuple[int | None, int | None]:

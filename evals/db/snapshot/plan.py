@@ -141,15 +141,15 @@ WITH truth AS (
     SELECT DISTINCT ON (task_id) task_id, result, parent_prediction_id FROM predictions_annotation
     WHERE project_id = %(project)s AND (ground_truth OR %(all)s) AND NOT was_cancelled
     ORDER BY task_id, id DESC
-), own AS (
-    SELECT truth.task_id, {what_is_said("truth.result")} AS said
+), made AS MATERIALIZED (
+    SELECT truth.task_id, {what_is_said("truth.result")} AS said,
+        {what_is_said("q.result")} AS accepted
     FROM truth JOIN predictions_prediction q ON q.id = truth.parent_prediction_id
     WHERE q.project_id = %(project)s AND coalesce(q.model_version, '') = %(version)s
-        AND {what_is_said("truth.result")} = {what_is_said("q.result")}
 )
-SELECT count(*) FROM own WHERE said = (
+SELECT count(*) FROM made WHERE said = accepted AND said = (
     SELECT {what_is_said("n.result")} FROM predictions_prediction n
-    WHERE n.project_id = %(project)s AND n.task_id = own.task_id
+    WHERE n.project_id = %(project)s AND n.task_id = made.task_id
         AND coalesce(n.model_version, '') = %(version)s
     ORDER BY n.id DESC LIMIT 1)
 """  # noqa: S608
