@@ -9,7 +9,14 @@ from evals.engine.kinds.kind import Kind
 from evals.engine.kinds.table import ASKED, KINDS, asked_kind, tags_of
 from evals.engine.reading import MASKED_SHAPES, ObjectOf, Reading
 from predictions.models import Project
-from predictions.regions.config import Config, Control, aliases_among, label_sources, read_config
+from predictions.regions.config import (
+    Config,
+    Control,
+    aliases_among,
+    label_sources,
+    own_steps_of,
+    read_config,
+)
 
 NO_TASK_TYPE = (
     "Nothing in the labelling config can be evaluated. It needs "
@@ -180,6 +187,7 @@ def _reading(
         label_map=label_map,
         is_closed=labels["is_closed"],
         is_tree=kind.is_tree,
+        own_steps=own_steps_of(controls) if kind.is_tree else {},
         # The lengths of paragraphs say where a span is; of a text it says so itself.
         needs_data=kind.needs_data and any(one.text_key for one in objects),
         objects=objects,

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from predictions.regions.config import Config, Control, aliases_of, label_sources, renamed
+from predictions.regions.config import Config, Control, aliases_of, label_sources, stored_names
 from predictions.regions.controls import CLASS_KEYS
 from predictions.regions.labels import label_names, read_number, read_text
 from predictions_api.http.storable import is_number
@@ -98,8 +98,7 @@ class Comparison:
             return names
         if control.name not in self._aliases:
             self._aliases[control.name] = aliases_of(label_sources(self._config, control))
-        aliases, is_tree = self._aliases[control.name], control.tag.tag == "Taxonomy"
-        return [renamed(name, aliases, is_tree=is_tree) or name for name in names]
+        return stored_names(control, names, self._aliases[control.name])
 
     def _value(self, region: Region, control: Control | None) -> Any:
         value = region.get("value")
