@@ -88,6 +88,8 @@ def _joined(label_config: str, other: str) -> str:
         values = {label.get("value") for label in mine}
         mine.extend([label for label in element if label.get("value") not in values])
         mine.attrib |= {"choice": more} if (more := element.get("choice")) else {}
+        if stars := [int(told) for one in (mine, element) if (told := one.get("maxRating"))]:
+            mine.set("maxRating", str(max(stars)))
     indent(root)
     return str(tostring(root, encoding="unicode"))
 

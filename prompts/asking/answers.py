@@ -16,6 +16,7 @@ from predictions.regions.labelling import interface, problems
 from predictions.regions.lists import Region
 from predictions_api.http.storable import Refused
 from predictions_api.operations.caches import kept_by_text
+from prompts.asking import times
 
 if TYPE_CHECKING:
     import jsonschema
@@ -26,6 +27,7 @@ SINGLE = "Choices"
 SCALARS = frozenset({"string", "number", "integer", "boolean"})
 
 
+STARS = "How many stars, 1 to {most}"
 NOTHING_TO_FILL = (
     "The labelling config has no control for a prompt to fill: those about single regions, pages or"
     " items, and those whose labels are in the task's data, are not asked for."
@@ -42,27 +44,38 @@ def answer_schema(label_config: str) -> dict[str, Any]:
 
     The library's own schema, mended where its regions and it disagree: a control that draws
     regions takes a list of them, percentages reach from 0 to 100, and a whole number is a number
-    (`oneOf` integer and number refuses it). Nested choices are asked for by their paths. Left out
-    are controls that an answer cannot be about: see `_is_asked`.
+    (`oneOf` integer and number refuses it). Nested choices are asked for by their paths, stars from
+    one on: 0 is no rating. Left out are controls that an answer cannot be about: see `_is_asked`.
     """
-    schema: dict[str, Any] = copy.deepcopy(interface(label_config).to_json_schema())
-    asked, config = schema["properties"], read_config(label_config)
+    schema, config = _library_schema(label_config), read_config(label_config)
+    asked = schema["properties"]
     for one in config.controls:
         if not _is_asked(config, one):
             asked.pop(one.name, None)
     if not asked:
         raise Refused(NOTHING_TO_FILL)
+    schema["required"] = [name for name in schema["required"] if name in asked]
     for name, control in asked.items():
         _mend(control)
         tag, known = interface(label_config).get_control(name), config.control(name)
         is_drawn = tag.tag.lower().endswith("labels") or (known and known.tag.place)
         if control.get("type") == "object" and is_drawn:
             asked[name] = {"type": "array", "items": control}
+        if tag.tag == "Rating":
+            control |= {"minimum": 1, "description": STARS.format(most=control["maximum"])}
         if known is not None and is_tree(known):
             (control if control["type"] == "string" else control["items"])["enum"] = list(
                 _paths(known)
             )
     return schema
+
+
+def _library_schema(label_config: str) -> dict[str, Any]:
+    """The library's schema. Refused where it makes none of an attribute, as `maxRating="x"`."""
+    try:
+        return copy.deepcopy(interface(label_config).to_json_schema())
+    except ValueError as error:
+        raise Refused(f"The labelling config gives no usable schema: {error}.") from None
 
 
 def _is_asked(config: Config, control: Control) -> bool:
@@ -173,6 +186,7 @@ def regions(label_config: str, answer: Mapping[str, Any]) -> list[Region]:
         raise InvalidAnswer(f"{where}: {error.message[:500]}")
     config = read_config(label_config)
     _check_trees(config, known)
+    _check_times(label_config, config, known)
     ours = {name for name in known if _is_ours(config.control(name))}
     others = {name: value for name, value in known.items() if name not in ours}
     try:
@@ -193,6 +207,20 @@ def _check_trees(config: Config, known: Mapping[str, Any]) -> None:
         for path in paths:
             if there and tuple(path) not in there:
                 raise InvalidAnswer(f"{name}: no path of the tree is {PATH_SEPARATOR.join(path)}.")
+
+
+def _check_times(label_config: str, config: Config, known: Mapping[str, Any]) -> None:
+    """InvalidAnswer for a DateTime that is no date, month, year or time: its schema takes any text.
+
+    Of ISO 8601, as the control stores them, or in the `format` that the config gives it.
+    """
+    for name, told in known.items():
+        control = config.control(name)
+        if control is None or control.tag.tag != "DateTime":
+            continue
+        form = interface(label_config).get_control(name).attr.get("format")
+        if not (times.is_iso(told) or (form and times.is_in_form(told, form))):
+            raise InvalidAnswer(f"{name}: {told[:100]!r} is no date or time, as 2024-01-31T10:00.")
 
 
 def _is_ours(control: Control | None) -> bool:

@@ -161,11 +161,10 @@ class ModelRunSerializer(StrictSerializer[ModelRun], serializers.ModelSerializer
         return progress.reason(run)
 
 
-class BatchItemSerializer(serializers.Serializer[Any]):
-    """An outside engine's answer for one task; more keys are ignored."""
+class TookSerializer(serializers.Serializer[Any]):
+    """What an outside engine spent on one task, be it answered or failed."""
 
     task_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
-    output = StorableJSONField(help_text="An object keyed by control name, or regions.")
     prompt_tokens = serializers.IntegerField(**COUNT)
     completion_tokens = serializers.IntegerField(**COUNT)
     prompt_cost_usd = MeasureField(**COST)
@@ -177,10 +176,15 @@ class BatchItemSerializer(serializers.Serializer[Any]):
     message_counts = StorableJSONField(required=False, allow_null=True)
 
 
-class FailedItemSerializer(serializers.Serializer[Any]):
-    """An outside engine's failure on one task."""
+class BatchItemSerializer(TookSerializer):
+    """An outside engine's answer for one task; more keys are ignored."""
 
-    task_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    output = StorableJSONField(help_text="An object keyed by control name, or regions.")
+
+
+class FailedItemSerializer(TookSerializer):
+    """An outside engine's failure on one task, and what was spent on it; more keys are ignored."""
+
     error_type = serializers.CharField(
         required=False, allow_null=True, allow_blank=True, default=""
     )

@@ -8,7 +8,9 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from predictions.formats.errors import Errors
+from predictions.regions.config import USUAL_STARS
 from predictions.regions.controls import BY_TYPE, SHAPES, ControlTag
+from predictions.regions.labels import read_number
 
 #: Which object is labelled by regions of a type, or of a kind of place.
 OBJECTS: Mapping[str, str] = {
@@ -23,6 +25,8 @@ PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 NOT_KNOWN = "{type!r:.100} is no type of regions."
 #: Of one file.
 MOST_CONTROLS = 100
+#: A rating above is no number of stars, which a form would show.
+MOST_STARS = 100
 
 
 @dataclass(slots=True)
@@ -33,6 +37,8 @@ class Seen:
     to_name: str
     labels: dict[str, None] = field(default_factory=dict)
     is_multiple: bool = False
+    #: Of a Rating the highest.
+    stars: int = USUAL_STARS
 
 
 class Controls:
@@ -71,6 +77,7 @@ class Controls:
         names = [one for one in labels if isinstance(one, str)] if isinstance(labels, list) else []
         control.labels |= dict.fromkeys(names)
         control.is_multiple |= len(names) > 1
+        control.stars = max(control.stars, _stars(tag, value))
 
     def config(self, errors: Errors) -> tuple[str, list[str]]:
         """A config that has them, and all labels; errors for what no config has."""
@@ -102,11 +109,21 @@ class Controls:
         for name, one in self._seen.items():
             tag = one.tag.tag
             more = ' choice="multiple"' if tag == "Choices" and one.is_multiple else ""
+            if one.stars > USUAL_STARS:
+                more = f' maxRating="{one.stars}"'
             start = f"  <{tag} name={quoteattr(name)} toName={quoteattr(one.to_name)}{more}"
             entry = "Choice" if tag == "Choices" else "Label"
             labels = [f"    <{entry} value={quoteattr(label)}/>" for label in one.labels]
             found += [f"{start}>", *labels, f"  </{tag}>"] if labels else [f"{start}/>"]
         return found
+
+
+def _stars(tag: ControlTag, value: Mapping[str, Any]) -> int:
+    """How many stars a rating has; 0 for what is none."""
+    stars = read_number(value.get("rating")) if tag.tag == "Rating" else None
+    if stars is None or not 1 <= stars <= MOST_STARS or stars != int(stars):
+        return 0
+    return int(stars)
 
 
 def _object(tag: ControlTag, value: Mapping[str, Any]) -> str | None:

@@ -274,3 +274,29 @@ def test_the_only_key_of_the_data_is_what_is_shown(ada: Caller, tmp_path: Path) 
     path = write(tmp_path / "tasks", [{"data": data, "annotations": [annotation(said_)]}])
     load("labelstudio", "--ground-truth", path, "-P", "Files")
     assert '<Paragraphs name="p" value="$dialogue"/>' in Project.objects.get().label_config
+
+
+@pytest.mark.parametrize(
+    ("true", "told", "most"),
+    [
+        ([2, 10], [7], ' maxRating="10"'),
+        ([2], [7, "8"], ' maxRating="8"'),
+        ([7], [9], ' maxRating="9"'),
+        ([5], [1], ""),
+        ([2], [0, 5.5, 101, "many", None], ""),
+    ],
+)
+def test_a_new_rating_has_the_stars_that_are_seen(
+    ada: Caller, tmp_path: Path, true: list[Any], told: list[Any], most: str
+) -> None:
+    """Evaluations pass over those that the config does not have."""
+
+    def rated(stars: Any) -> Json:
+        value = {"rating": stars}
+        return {"from_name": "q", "to_name": "text", "type": "rating", "value": value}
+
+    truth = [{"data": {"text": f"t{n}"}, "annotations": [annotation(rated(n))]} for n in true]
+    found = [{"data": {"text": f"t{true[0]}"}, "predictions": [prediction(*map(rated, told))]}]
+    both("labelstudio", write(tmp_path / "t", truth), write(tmp_path / "p", found))
+    config = Project.objects.get().label_config.replace(" />", "/>")
+    assert f'<Rating name="q" toName="text"{most}/>' in config
