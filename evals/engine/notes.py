@@ -51,6 +51,8 @@ class Notes:
     misread_tasks: int = 0
     #: Labels that a labelMap names and that were met, read or not.
     mapped: set[str] = field(default_factory=set)
+    #: Nodes of trees whose own names hold the separator of paths: each reads as another path.
+    own_separators: set[str] = field(default_factory=set)
 
     def ignore(
         self, reason: Reason, *, is_truth: bool, image: int, region: str | int, was_meant: bool
