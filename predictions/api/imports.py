@@ -23,6 +23,7 @@ from predictions.imports.bodies import (
     incoming,
 )
 from predictions.models import Project
+from predictions.regions.config import read_config
 from predictions_api.http.rendering import FormatIsOurs
 
 
@@ -85,7 +86,7 @@ class TaskImportViewSet(ImportViewSet):
         def store() -> HttpResponse:
             started = time.perf_counter()
             upload = files.read(body.form, project) if body.form else None
-            items = files.batches(body, upload, fields)
+            items = files.batches(body, upload, fields, read_config(project.label_config))
             done = tasks.store_batches(
                 project, items, self.access(), commits=wanted["commit_to_project"]
             )

@@ -5,7 +5,7 @@ A file is read and let go of: none is kept, so tasks have no `file_upload`.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -25,8 +25,9 @@ from predictions.imports.datasets import recognition
 from predictions.imports.parsing import is_long_array, parse_array, parse_fast
 from predictions.imports.tables import table_tasks
 from predictions.models import Project
+from predictions.regions.config import Config
 from predictions_api import memory
-from predictions_api.http.storable import MAX_TEXT_BYTES, Refused
+from predictions_api.http.storable import MAX_TEXT_BYTES, Refused, is_number
 
 NO_DATA = "load_tasks: No data found in DATA or in FILES"
 NOT_FETCHED = "Addresses are not fetched: send the file itself, or JSON."
@@ -196,9 +197,11 @@ def _refuse_strangers(name: str, columns: Iterable[str], common: Sequence[str]) 
         )
 
 
-def batches(body: Incoming, upload: Upload | None, fields: Sequence[str]) -> Batches:
-    """What an import of tasks brings, in order. ValidationError for a document that is no task and
-    no list of them.
+def batches(
+    body: Incoming, upload: Upload | None, fields: Sequence[str], config: Config
+) -> Batches:
+    """What an import of tasks brings, in order, its `fields` as predictions of a project of this
+    config. ValidationError for a document that is no task and no list of them.
     """
     if body.array is not None:
         recognition.refuse_as_tasks(recognition.THE_BODY, bytes(body.array[:START_BYTES]))
@@ -206,18 +209,19 @@ def batches(body: Incoming, upload: Upload | None, fields: Sequence[str]) -> Bat
     if found is None:
         recognition.refuse_document(body.document)
         found = bodies.in_batches(tasks.task_list(body.document))
-    return _preannotated(found, fields) if fields else found
+    controls = {field for field in fields if config.control(field)}
+    return _preannotated(found, fields, controls) if fields else found
 
 
-def _preannotated(found: Batches, fields: Sequence[str]) -> Batches:
+def _preannotated(found: Batches, fields: Sequence[str], controls: Set[str]) -> Batches:
     with bodies.ended(found):
         for batch in found:
-            yield map(partial(preannotated, fields=fields), batch)
+            yield map(partial(preannotated, fields=fields, controls=controls), batch)
 
 
-def preannotated(item: Any, fields: Sequence[str]) -> Any:
+def preannotated(item: Any, fields: Sequence[str], controls: Set[str]) -> Any:
     """A task whose data's `fields` are moved into a prediction each, behind those that are inside
-    it; Refused where one is not there.
+    it; `controls` are those that are called as a control. Refused where one is not there.
     """
     if not isinstance(item, dict):
         return item
@@ -229,5 +233,13 @@ def preannotated(item: Any, fields: Sequence[str]) -> Any:
     missing = [field for field in fields if field not in data]
     if missing:
         return Refused(f'Task[data] has no field "{missing[0]}"')
-    made = [{"result": data.pop(field)} for field in fields]
+    made = [{"result": _said(field, data.pop(field), controls)} for field in fields]
     return {**beside, "data": data, "predictions": [*inside, *made]}
+
+
+def _said(field: str, value: Any, controls: Set[str]) -> Any:
+    """What a field says; plain text or a number is of the control that is called so, not of the
+    first one that takes such a value.
+    """
+    is_text = isinstance(value, str) and bool(value) and not value.lstrip().startswith(("[", "{"))
+    return {field: value} if field in controls and (is_text or is_number(value)) else value

@@ -254,6 +254,41 @@ def test_columns_that_are_predictions(ada: Caller, url: str) -> None:
     assert list(values) == [{"choices": ["pos"]}, {"choices": ["neg"]}]
 
 
+CONTROLS = """<View><Text name="text" value="$text"/>
+<Choices name="mood" toName="text"><Choice value="pos"/></Choices>
+<TextArea name="why" toName="text"/><Rating name="stars" toName="text"/>
+<Number name="price" toName="text"/></View>"""
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "name", "said"),
+    [
+        ("mood", "pos", "mood", {"choices": ["pos"]}),
+        ("why", "so", "why", {"text": ["so"]}),
+        ("stars", 4, "stars", {"rating": 4}),
+        ("stars", "4", "stars", {"rating": "4"}),
+        ("price", 7, "price", {"number": 7}),
+        ("price", 2.5, "price", {"number": 2.5}),
+        # Called as none of them: of the first that takes such a value.
+        ("other", "pos", "mood", {"choices": ["pos"]}),
+        ("other", 4, "stars", {"rating": 4}),
+    ],
+)
+def test_a_field_called_as_a_control_is_of_that_control(
+    ada: Caller, url: str, field: str, value: Any, name: str, said: dict[str, Any]
+) -> None:
+    path = url.removesuffix("import").rstrip("/")
+    changed = ada.client.patch(f"{path}/", {"label_config": CONTROLS}, format="json")
+    assert changed.status_code == 200
+
+    body = [{"text": "a", field: value}]
+    answer = ada.client.post(f"{url}?preannotated_from_fields={field}", body, format="json")
+
+    assert answer.json()["prediction_count"] == 1
+    [made] = Prediction.objects.get().result
+    assert (made["from_name"], made["value"]) == (name, said)
+
+
 def test_what_stands_beside_such_fields_is_kept(ada: Caller, url: str) -> None:
     body = {
         "data": {"text": "a", "mood": "pos"},
