@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
+from predictions.api.viewset import refuse_misspelt
 from predictions.filters import keys
 from predictions_api.http.fields import (
     JSONObjectField,
@@ -174,6 +175,11 @@ class TookSerializer(serializers.Serializer[Any]):
         required=False, allow_null=True, min_value=0, max_value=MAX_SECONDS
     )
     message_counts = StorableJSONField(required=False, allow_null=True)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The item's values. ValidationError for a known name that is written otherwise."""
+        refuse_misspelt(type(self), data)
+        return super().to_internal_value(data)
 
 
 class BatchItemSerializer(TookSerializer):

@@ -504,6 +504,10 @@ REFUSED = [
         {"results": {"0": {"total_cost_usd": ["less than or equal"]}}},
     ),
     (
+        {"modelrun_id": 1, "results": [{"task_id": 1, "output": {}, "promptTokens": 1}]},
+        {"results": {"0": {"promptTokens": ["did you mean prompt_tokens?"]}}},
+    ),
+    (
         {"modelrun_id": 1, "results": [{"task_id": 1, "output": {}, "inference_time": 1e300}]},
         {"results": {"0": {"inference_time": ["less than or equal"]}}},
     ),
@@ -517,6 +521,15 @@ def test_rejections(ada: Caller, run: ModelRun, body: Any, errors: Any) -> None:
     found = str(response.json()["validation_errors"])
     for key in errors:
         assert key in found
+
+
+def test_refuses_a_name_of_an_item_that_is_written_otherwise(
+    ada: Caller, run: ModelRun, ids: list[int]
+) -> None:
+    meant = ["There is no such field: did you mean prompt_tokens?"]
+    response = post_failed(ada, run, failed(ids[0]) | {"promptTokens": 1})
+    assert_invalid(response, {"failed_predictions": {"0": {"promptTokens": meant}}})
+    assert totals(run)[:3] == ("Pending", 0, 0)
 
 
 def test_annotations_of_an_overwritten_prediction_follow_what_says_the_same(
