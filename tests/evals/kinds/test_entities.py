@@ -111,7 +111,7 @@ def test_models_are_compared_by_what_the_kind_is_known_by(
     ada: Caller, evaluation: ModelEval
 ) -> None:
     """F1 of all predictions: the best one of the sweep would be 1/3, of those from 11 % on."""
-    query = {"project": evaluation.project_id, "version": "v1"}
+    query = {"project": f"{evaluation.project_id}", "version": "v1"}
     found = ada.client.get("/lab/model-evals/compare", query).json()
     assert found["frontierMetric"] == "f1"
     assert found["models"][0]["metrics"] == {
