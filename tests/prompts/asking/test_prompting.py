@@ -347,6 +347,23 @@ def test_a_date_is_one(told: str, is_time: bool) -> None:
         answers.regions(config, {"n": told})
 
 
+@pytest.mark.parametrize(
+    ("control", "value"),
+    [
+        ("DateTime", {"datetime": "tomorrow"}),
+        ("Rating", {"rating": 0}),
+        ("Rating", {"rating": "0"}),
+        ("Rating", {"rating": 6}),
+    ],
+)
+def test_regions_say_no_more_than_answers(control: str, value: dict[str, Any]) -> None:
+    """As an outside engine may send them."""
+    config = f'<View><Text name="t" value="$t"/><{control} name="n" toName="t"/></View>'
+    told = {"from_name": "n", "to_name": "t", "type": control.lower(), "value": value}
+    with pytest.raises(answers.InvalidAnswer):
+        answers.checked_regions(config, [told])
+
+
 def test_a_date_may_have_the_form_of_its_control() -> None:
     config = (
         '<View><Text name="t" value="$t"/><DateTime name="n" toName="t" format="%d.%m.%Y"/></View>'
