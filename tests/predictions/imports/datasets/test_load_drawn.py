@@ -204,3 +204,25 @@ def test_what_answers_tell_of_their_control(ada: Caller, tmp_path: Path) -> None
         '<Rating name="stars" toName="it" maxRating="7"/>',
         '<Pairwise name="pair" toName="left,right"/>',
     ]
+
+
+def test_each_object_has_the_value_that_its_regions_are_of(ada: Caller, tmp_path: Path) -> None:
+    """Answers come first here, and tell nothing."""
+    span = {"start": 4, "end": 7, "text": "cat", "labels": ["x"]}
+    result = [
+        {**region("mood", "choices", {"choices": ["x"]}), "to_name": "story"},
+        region("mood", "choices", {"choices": ["x"]}),
+        {**region("span", "labels", span), "to_name": "story"},
+        BOX,
+    ]
+    data = {"number": "a/7", "note": "some long text about it", "body": "the cat", "url": "a.png"}
+    assert config_of(write(tmp_path / "t", result, data=data))[:2] == [
+        '<Text name="story" value="$body"/>',
+        '<Image name="it" value="$url"/>',
+    ]
+
+
+def test_an_id_that_all_regions_have_names_none(ada: Caller, tmp_path: Path) -> None:
+    answer = region("answer", "choices", {"choices": ["yes"]}, id="b")
+    path = write(tmp_path / "t", [BOX, BOX, answer], data={"it": "a.png"})
+    assert config_of(path)[-2:] == ['<Choices name="answer" toName="it">', "</Choices>"]
