@@ -207,11 +207,21 @@ def _elsewhere(config: Config, objects: Sequence[ObjectOf]) -> frozenset[str]:
 def _by_stored_names(
     label_map: Mapping[str, str | None], aliases: Mapping[str, str]
 ) -> dict[str, str | None]:
-    """The map with the stored names of labels that it names as they are shown, on either side."""
+    """The map with the stored names of labels that it names as they are shown, on either side.
+
+    A Refusal for two names of one label that it gives to two classes.
+    """
     meant = {
         name: None if called is None else aliases.get(called, called)
         for name, called in label_map.items()
     }
+    for shown, stored in aliases.items():
+        if shown in meant and stored in meant and meant[shown] != meant[stored]:
+            raise Refusal(
+                f"labelMap: {stored!r} and {shown!r} are one label, stored and shown: give both "
+                "the same class, or leave one out.",
+                "invalid_request",
+            )
     return {aliases[name]: meant[name] for name in meant if name in aliases} | meant
 
 

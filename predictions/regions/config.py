@@ -326,13 +326,21 @@ def path_renamed(
     return path
 
 
-def stored_names(control: Control, names: Iterable[str], aliases: Mapping[str, str]) -> list[str]:
+class StoredNames:
     """Labels of a control as they are stored; in a Taxonomy any part of a path may be as shown."""
-    if control.tag.tag != "Taxonomy":
-        return [aliases.get(name, name) for name in names]
-    own = own_steps_of([control])
-    paths = (path_renamed(steps_of(name, own), aliases, own) for name in names)
-    return [PATH_SEPARATOR.join(path) for path in paths if path is not None]
+
+    def __init__(self, config: Config, control: Control) -> None:
+        self._aliases = aliases_of(label_sources(config, control))
+        self._is_tree = control.tag.tag == "Taxonomy"
+        self._own_steps = own_steps_of([control]) if self._is_tree else {}
+
+    def of(self, names: Iterable[str]) -> list[str]:
+        """The names, each as it is stored."""
+        if not self._is_tree:
+            return [self._aliases.get(name, name) for name in names]
+        own = self._own_steps
+        paths = (path_renamed(steps_of(name, own), self._aliases, own) for name in names)
+        return [PATH_SEPARATOR.join(path) for path in paths if path is not None]
 
 
 def names_of(config: Config, label: str, *, control: str | None) -> list[str]:

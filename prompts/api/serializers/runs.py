@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
+from predictions.api.viewset import refuse_misspelt
 from predictions.filters import keys
 from predictions_api.http.fields import (
     JSONObjectField,
@@ -161,11 +162,10 @@ class ModelRunSerializer(StrictSerializer[ModelRun], serializers.ModelSerializer
         return progress.reason(run)
 
 
-class BatchItemSerializer(serializers.Serializer[Any]):
-    """An outside engine's answer for one task; more keys are ignored."""
+class TookSerializer(serializers.Serializer[Any]):
+    """What an outside engine spent on one task, be it answered or failed."""
 
     task_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
-    output = StorableJSONField(help_text="An object keyed by control name, or regions.")
     prompt_tokens = serializers.IntegerField(**COUNT)
     completion_tokens = serializers.IntegerField(**COUNT)
     prompt_cost_usd = MeasureField(**COST)
@@ -176,11 +176,21 @@ class BatchItemSerializer(serializers.Serializer[Any]):
     )
     message_counts = StorableJSONField(required=False, allow_null=True)
 
+    def to_internal_value(self, data: Any) -> Any:
+        """The item's values. ValidationError for a known name that is written otherwise."""
+        refuse_misspelt(type(self), data)
+        return super().to_internal_value(data)
 
-class FailedItemSerializer(serializers.Serializer[Any]):
-    """An outside engine's failure on one task."""
 
-    task_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+class BatchItemSerializer(TookSerializer):
+    """An outside engine's answer for one task; more keys are ignored."""
+
+    output = StorableJSONField(help_text="An object keyed by control name, or regions.")
+
+
+class FailedItemSerializer(TookSerializer):
+    """An outside engine's failure on one task, and what was spent on it; more keys are ignored."""
+
     error_type = serializers.CharField(
         required=False, allow_null=True, allow_blank=True, default=""
     )

@@ -14,9 +14,9 @@ from msgspec import Raw, Struct
 
 from predictions.formats.classes import check_names
 from predictions.formats.content import Ask, Content, FileTask, Known
+from predictions.formats.drawn.controls import Controls
 from predictions.formats.errors import Errors
 from predictions.formats.readers.documents import decoded, lines
-from predictions.formats.readers.tables.labelstudio_controls import Controls
 from predictions.formats.sources import Source
 from predictions.regions.lists import region_list
 from predictions_api.http.storable import Refused, finite_number, json_value
@@ -135,8 +135,7 @@ class Reader:
     def see(self, place: str, task: Stored, entries: Sequence[Entry]) -> None:
         """The controls of all regions of a task."""
         for entry in entries:
-            for region in self._regions(bytes(entry.result), place):
-                self.controls.see(region, task.data)
+            self.controls.see(self._regions(bytes(entry.result), place), task.data)
 
     def add(
         self, place: str, task: Stored, entry: Entry | None, *, is_answered: bool = True
@@ -178,14 +177,15 @@ class Reader:
 
     def content(self, warnings: list[str]) -> Content:
         """What there is."""
-        config, classes = self.controls.config(self.errors)
+        self.controls.check_types(self.errors)
+        classes = self.controls.classes
         check_names([("classes", name) for name in classes], self.errors)
         return Content(
             tasks=self.tasks,
             n_tasks=len(self.tasks),
             classes=classes,
             kinds=frozenset(),
-            label_config=config,
+            controls=self.controls,
             warnings=warnings,
         )
 

@@ -79,7 +79,7 @@ def test_two_exports(ada: Caller, tmp_path: Path) -> None:
     assert warned == [
         "Warning: 1 tasks have no annotation that is not cancelled: they have no ground truth."
     ]
-    assert Project.objects.get().label_config.replace(" />", "/>") == CONFIG
+    assert Project.objects.get().label_config == CONFIG
     assert tasks() == [
         ({"image": "s3://photos/a.jpg", "by": "Ada"}, {"image_id": "7", "split": "valid"}),
         ({"image": "s3://photos/b.jpg", "by": "Ada"}, {"split": "test"}),
@@ -139,7 +139,7 @@ def test_texts_are_known_by_themselves(ada: Caller, tmp_path: Path) -> None:
     found = [{"data": {"body": "Bob"}, "predictions": [prediction(span)]}]
     both("labelstudio", write(tmp_path / "t", truth), write(tmp_path / "p", found))
     config = Project.objects.get().label_config
-    assert '<Text name="text" value="$body" />' in config
+    assert '<Text name="text" value="$body"/>' in config
     assert said() == [[], [span]]
     assert Task.objects.get(pk=Prediction.objects.get(result=[span]).task_id).data["body"] == "Bob"
 
@@ -261,7 +261,7 @@ def test_pages_become_pages(ada: Caller, tmp_path: Path, key: str) -> None:
     path = write(tmp_path / "tasks", [{"data": {key: ["1.jpg", "2.jpg"]}, **one}])
     lines, _ = both("labelstudio", path, path, "--evaluate")
     (project,) = Project.objects.all()
-    assert f'<Image name="photo" valueList="${key}" />' in project.label_config
+    assert f'<Image name="photo" valueList="${key}"/>' in project.label_config
     evaluation = ModelEval.objects.get(eval_id=lines[-1])
     assert evaluation.summary is not None
     assert evaluation.summary["metrics"]["mAP"] == 0
@@ -274,3 +274,29 @@ def test_the_only_key_of_the_data_is_what_is_shown(ada: Caller, tmp_path: Path) 
     path = write(tmp_path / "tasks", [{"data": data, "annotations": [annotation(said_)]}])
     load("labelstudio", "--ground-truth", path, "-P", "Files")
     assert '<Paragraphs name="p" value="$dialogue"/>' in Project.objects.get().label_config
+
+
+@pytest.mark.parametrize(
+    ("true", "told", "most"),
+    [
+        ([2, 10], [7], ' maxRating="10"'),
+        ([2], [7, "8"], ' maxRating="8"'),
+        ([7], [9], ' maxRating="9"'),
+        ([5], [1], ""),
+        ([2], [0, 5.5, 101, "many", None], ""),
+    ],
+)
+def test_a_new_rating_has_the_stars_that_are_seen(
+    ada: Caller, tmp_path: Path, true: list[Any], told: list[Any], most: str
+) -> None:
+    """Evaluations pass over those that the config does not have."""
+
+    def rated(stars: Any) -> Json:
+        value = {"rating": stars}
+        return {"from_name": "q", "to_name": "text", "type": "rating", "value": value}
+
+    truth = [{"data": {"text": f"t{n}"}, "annotations": [annotation(rated(n))]} for n in true]
+    found = [{"data": {"text": f"t{true[0]}"}, "predictions": [prediction(*map(rated, told))]}]
+    both("labelstudio", write(tmp_path / "t", truth), write(tmp_path / "p", found))
+    config = Project.objects.get().label_config.replace(" />", "/>")
+    assert f'<Rating name="q" toName="text"{most}/>' in config
