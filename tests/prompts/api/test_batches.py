@@ -523,6 +523,13 @@ REFUSED = [
         {"modelrun_id": 1, "results": [{"task_id": 1, "output": {}, "promptTokens": 1}]},
         {"results": {"0": {"promptTokens": ["did you mean prompt_tokens?"]}}},
     ),
+    *(
+        (
+            {"modelrun_id": 1, "results": [{"task_id": 1, "output": {}, name: 0.4}]},
+            {"results": {"0": {name: ["An answer has no score"]}}},
+        )
+        for name in ("score", "confidence", "probability")
+    ),
     (
         {"modelrun_id": 1, "results": [{"task_id": 1, "output": {}, "inference_time": 1e300}]},
         {"results": {"0": {"inference_time": ["less than or equal"]}}},
