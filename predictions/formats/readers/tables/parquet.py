@@ -21,6 +21,10 @@ MOST_ROWS = 250_000
 #: Of the columns that are read, decoded: pages may say one value a million times.
 MOST_CHARACTERS = 1 << 30
 MOST_UNPACKED = 1 << 31
+UNTOLD = (
+    "must be a list, of the one label of the row, with a number for each class that the schema's "
+    "metadata names. Else give a column `score`."
+)
 ROWS_AT_ONCE = 256
 ABOUT = ("tokens", "text", "image")
 
@@ -181,19 +185,24 @@ def _of_class(
 
 def _score(
     row: Mapping[str, Any],
-    labels: Sequence[Any],
+    labels: Sequence[Any] | None,
     names: Sequence[str],
     place: str,
     errors: Errors,
 ) -> float | None:
-    """`score`, or what `scores` says of the label's number; None where there is neither."""
+    """`score`, or what `scores` says of the label's number; None where there is neither, and an
+    error where `scores` cannot be read: it would be a sure prediction. `labels` is None of tokens.
+    """
     told = row.get("score")
     scores = row.get("scores")
-    if told is None and isinstance(scores, list) and len(labels) == 1:
-        number = labels[0]
+    if told is None and scores is not None:
+        number = labels[0] if labels and len(labels) == 1 else None
         if isinstance(number, str) and number in names:
             number = list(names).index(number)
-        told = scores[number] if type(number) is int and 0 <= number < len(scores) else None
+        if isinstance(scores, list) and type(number) is int and 0 <= number < len(scores):
+            told = scores[number]
+        elif labels is None or labels:
+            errors.add(f"{place}, scores", UNTOLD)
     if told is None:
         return None
     score = number_of(told)
@@ -215,7 +224,7 @@ def _of_tokens(
         errors.add(place, "must have as many tokens as tags.")
         return None
     text = Text(place)
-    score = _score(row, (), names, place, errors)
+    score = _score(row, None, names, place, errors)
     for n, (token, tag) in enumerate(zip(tokens, tags, strict=True)):
         name = _name(tag, names, f"{place}, {column}[{n}]", errors)
         if name is None:

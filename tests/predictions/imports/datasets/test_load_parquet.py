@@ -56,6 +56,45 @@ def test_tags_of_tokens(ada: Caller, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("told", "features"),
+    [
+        ({"prediction": ["pos"], "scores": [[0.25, 0.75]]}, None),
+        ({"prediction": ["pos"], "scores": [{"neg": 0.25, "pos": 0.75}]}, CLASSES),
+        ({"prediction": [1], "scores": [[0.25]]}, CLASSES),
+        ({"prediction": [0], "scores": pa.array([[]], pa.list_(pa.float64()))}, CLASSES),
+        ({"prediction": [[0, 1]], "scores": [[0.25, 0.75]]}, CLASSES),
+    ],
+)
+def test_scores_of_unknown_classes_are_refused(
+    ada: Caller, tmp_path: Path, told: dict[str, Any], features: Any
+) -> None:
+    """They were stored as sure predictions."""
+    truth = write(tmp_path / "t.parquet", {"text": ["a"], "label": [1]}, CLASSES)
+    path = write(tmp_path / "s.parquet", {"text": ["a"], **told}, features)
+    arguments = ("--ground-truth", str(truth), "--predictions", str(path), "-P", "Files")
+    assert refused("parquet", *arguments, "--model-version", "v1") == [
+        f"{path}, row 1, scores: must be a list, of the one label of the row, with a number for "
+        "each class that the schema's metadata names. Else give a column `score`."
+    ]
+
+
+def test_scores_of_rows_without_a_class_are_not_needed(ada: Caller, tmp_path: Path) -> None:
+    truth = write(tmp_path / "t.parquet", {"text": ["a"], "label": [1]}, CLASSES)
+    found = {"text": ["a"], "prediction": [-1], "scores": [[0.5, 0.5]]}
+    both("parquet", truth, write(tmp_path / "s.parquet", found, CLASSES))
+    assert values(said()) == [[]]
+
+
+def test_scores_of_tokens_are_refused(ada: Caller, tmp_path: Path) -> None:
+    columns = {"tokens": [["Ada"]], "ner_tags": [[1]]}
+    truth = write(tmp_path / "t.parquet", columns, TAGS)
+    path = write(tmp_path / "s.parquet", {**columns, "scores": [[0.5]]}, TAGS)
+    arguments = ("--ground-truth", str(truth), "--predictions", str(path), "-P", "Files")
+    (error,) = refused("parquet", *arguments, "--model-version", "v1")
+    assert error.startswith(f"{path}, row 1, scores: must be a list")
+
+
+@pytest.mark.parametrize(
     ("columns", "features", "error"),
     [
         ({"a": [1]}, None, "{}: has no column text, image or tokens: a."),
