@@ -52,6 +52,11 @@ MESSAGES = {
         "{regions} predicted regions have a score below 0 or above 1. Confidences go from 0 to 1: "
         "a region above 1 is kept at all of them, one below 0 at none."
     ),
+    "unread_score": (
+        "{regions} predicted regions have no score, but a confidence or probability, or a score in "
+        "their value or meta. It is not read: they count as sure as their prediction, without a "
+        "score there as sure ones. Write it as the region's score."
+    ),
     "outside_image": (
         "{regions} regions lie wholly outside of their image. Places are per cent of its width and "
         "height, from 0 to 100: are these pixels?"
@@ -99,6 +104,7 @@ COUNTED = {
     "aspect_ratio_differs": "otherRatio",
     "more_labels": "moreLabels",
     "score_out_of_range": "oddScores",
+    "unread_score": "scoresElsewhere",
     "outside_image": "outside",
     "numbers_beside_dates": "numbersAsDates",
     "text_differs": "otherText",
@@ -128,6 +134,7 @@ def chunk_notes(notes: Notes, rows: Sequence[PlannedRow]) -> dict[str, Any]:
         "moreLabels": notes.more_labels,
         "otherRatio": notes.other_ratio,
         "oddScores": notes.odd_scores,
+        "scoresElsewhere": notes.scores_elsewhere,
         "outside": notes.outside,
         "reachPct": notes.reach_pct,
         "numbersAsDates": notes.numbers_as_dates,

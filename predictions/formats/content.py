@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from predictions.formats.drawn.controls import Controls
+
 Point = tuple[float, float]
 #: Forms in which a file may hold the same objects.
 Shapes = Literal["boxes", "masks", "keypoints"]
@@ -186,8 +188,8 @@ class Content:
     is_multiple: bool = False
     #: The file's numbers of its classes: detections may name classes by number.
     class_ids: Mapping[int, str] = field(default_factory=dict)
-    #: Of regions that are drawn: a labelling config that has their controls.
-    label_config: str | None = None
+    #: Of regions that are drawn: their controls.
+    controls: Controls | None = None
     #: Odd things, a sentence each.
     warnings: list[str] = field(default_factory=list)
 

@@ -1,14 +1,14 @@
 """The labelling config that holds what files hold, and the controls of one that is there."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import reduce
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from predictions.formats.content import Content, Kind
+from predictions.formats.drawn.controls import Controls
 from predictions.formats.errors import Errors
 from predictions.formats.label_regions import Tool
-from predictions.regions.config import Config, Control, ObjectTag, read_config
+from predictions.regions.config import Config, Control, ObjectTag
 
 #: Which tag holds regions of a kind; the order is that of the controls in a config.
 TAGS: Mapping[Kind, str] = {
@@ -32,11 +32,13 @@ OTHER_NUMBERS = "other_categories"
 OBJECTS = {"image": "Image", "text": "Text"}
 
 
-def made(contents: Sequence[Content]) -> str:
-    """The smallest config that holds all of the contents, classes in the order of the files."""
-    if contents[0].label_config is not None:
-        configs = (content.label_config or "<View/>" for content in contents)
-        return reduce(_joined, configs)
+def made(contents: Sequence[Content], errors: Errors) -> str:
+    """The smallest config that holds all of the contents, classes in the order of the files.
+
+    BadFile where drawn regions leave open what they are of.
+    """
+    if contents[0].controls is not None:
+        return _of_drawn(contents, errors)
     key = contents[0].key
     kinds = {kind for content in contents for kind in content.kinds}
     classes = list(dict.fromkeys(name for content in contents for name in content.classes))
@@ -72,26 +74,13 @@ def _labels(
     ]
 
 
-def _joined(label_config: str, other: str) -> str:
-    """A config of drawn regions with the controls, objects and labels that another has besides."""
-    from xml.etree.ElementTree import indent, tostring
-
-    from defusedxml.ElementTree import fromstring
-
-    root = fromstring(label_config)
-    known = {element.get("name"): element for element in root}
-    for element in fromstring(other):
-        mine = known.get(element.get("name"))
-        if mine is None:
-            root.append(element)
-            continue
-        values = {label.get("value") for label in mine}
-        mine.extend([label for label in element if label.get("value") not in values])
-        mine.attrib |= {"choice": more} if (more := element.get("choice")) else {}
-        if stars := [int(told) for one in (mine, element) if (told := one.get("maxRating"))]:
-            mine.set("maxRating", str(max(stars)))
-    indent(root)
-    return str(tostring(root, encoding="unicode"))
+def _of_drawn(contents: Sequence[Content], errors: Errors) -> str:
+    """The config of drawn regions, of all contents together."""
+    every = Controls()
+    for content in contents:
+        if content.controls is not None:
+            every.join(content.controls)
+    return every.config(errors)
 
 
 def _lacked(config: Config, content: Content) -> tuple[dict[str, list[str]], list[str]]:
@@ -99,12 +88,12 @@ def _lacked(config: Config, content: Content) -> tuple[dict[str, list[str]], lis
     there at all.
     """
     lacking, missing = {}, []
-    for one in read_config(content.label_config or "").controls:
+    for one in content.controls.seen.values() if content.controls is not None else ():
         known = config.control(one.name)
         if known is None or known.tag != one.tag:
             missing.append(NO_CONTROL.format(tag=one.tag.tag, name=one.name))
             continue
-        names = _missing(known, [stored for stored, _ in one.labels])
+        names = _missing(known, one.labels)
         if names and not known.is_dynamic:
             lacking[one.name] = names
     return lacking, missing
@@ -133,7 +122,7 @@ def tools_of(
     All are controls of one object. A kind without a control is an error. Of several objects, and of
     several controls, the one that lacks fewest is taken.
     """
-    if contents[0].label_config is not None:
+    if contents[0].controls is not None:
         return _tools_of_drawn(config, contents, errors)
     key = contents[0].key
     objects = [one for one in config.objects if one.tag == OBJECTS[key]]
@@ -199,6 +188,8 @@ def _tools_of_drawn(
             lacking[name] = list(dict.fromkeys([*lacking.get(name, ()), *labels]))
         for told in missing:
             errors.add("", told)
+        if content.controls is not None:
+            content.warnings += content.controls.differences(config)
     return {}, lacking, ".".join(config.objects[0].path) if config.objects else ""
 
 

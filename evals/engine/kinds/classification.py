@@ -275,9 +275,7 @@ def surest(answers: Sequence[Answer[Value]]) -> Answer[Value] | None:
 
 def asks_for_class(control: Control, objects: frozenset[str]) -> bool:
     """Whether the control's answer is a class of a whole object, or of a pair."""
-    return control.tag.tag == "Pairwise" or (
-        control.tag.tag == "Choices" and not control.is_per_region
-    )
+    return control.tag.tag in {"Choices", "Pairwise"} and not control.is_per_region
 
 
 def _classes(config: Config, controls: Sequence[Control]) -> list[str]:

@@ -131,7 +131,7 @@ def _check_together(truth: Content | None, predicted: Content | None, errors: Er
     if truth is not None and predicted is not None:
         if truth.key != predicted.key:
             errors.add("", OTHER_KEY.format(truth.key, predicted.key))
-        if (truth.label_config is None) != (predicted.label_config is None):
+        if (truth.controls is None) != (predicted.controls is None):
             errors.add("", TWO_SORTS)
     if not any(one.n_tasks for one in contents):
         errors.add("", NO_TASKS)
@@ -225,7 +225,7 @@ def plan(
 
     BadFile for names that fit two tasks or none.
     """
-    is_drawn = found.contents[0].label_config is not None
+    is_drawn = found.contents[0].controls is not None
     called = _called(project, shown, ways if is_drawn else ()) if project is not None else ()
     ways = ways if is_drawn else TEXT
     names = Names(called, ways)

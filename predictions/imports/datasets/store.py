@@ -115,14 +115,14 @@ def _store(files: Files, to: Project | str, author: Author, wishes: Wishes) -> L
         known = titled if isinstance(titled, Project) else None
     if known is not None:
         projects.lock_loads(known, changes_config=wishes.adds_labels)
-    project = known or _new_project(found, str(to), author)
+    project = known or _new_project(found, str(to), author, errors)
     writer = Writer(project, found, files, author, wishes, errors, version)
     writer.is_new = known is None
     return writer.write()
 
 
-def _new_project(found: Read, title: str, author: Author) -> Project:
-    config = label_config.made(found.contents)
+def _new_project(found: Read, title: str, author: Author, errors: Errors) -> Project:
+    config = label_config.made(found.contents, errors)
     values = {"title": title, "label_config": config}
     return projects.create_project(values, author, parsed=_parsed(config))
 

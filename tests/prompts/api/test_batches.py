@@ -469,6 +469,22 @@ def test_one_choice_may_be_a_list_of_one(
     assert region["value"] == {"choices": ["neg"]}
 
 
+def test_a_relation_of_regions_that_are_not_there_is_no_answer(
+    ada: Caller, run: ModelRun, ids: list[int]
+) -> None:
+    post(
+        ada,
+        run,
+        answer(ids[0], [{"type": "relation", "from_id": "a", "to_id": "b", "direction": "bi"}]),
+    )
+    failure = FailedPrediction.objects.get()
+    assert (failure.error_type, failure.message) == (
+        "InvalidAnswer",
+        "Relation 0: 'from_id' 'a' not found in regions;"
+        " Relation 0: 'to_id' 'b' not found in regions",
+    )
+
+
 @pytest.mark.parametrize("output", [["neg", "pos"], [], [None], [["neg"]], ["purple"]])
 def test_other_lists_are_no_single_choice(
     ada: Caller, run: ModelRun, ids: list[int], output: Any
@@ -504,6 +520,17 @@ REFUSED = [
         {"results": {"0": {"total_cost_usd": ["less than or equal"]}}},
     ),
     (
+        {"modelrun_id": 1, "results": [{"task_id": 1, "output": {}, "promptTokens": 1}]},
+        {"results": {"0": {"promptTokens": ["did you mean prompt_tokens?"]}}},
+    ),
+    *(
+        (
+            {"modelrun_id": 1, "results": [{"task_id": 1, "output": {}, name: 0.4}]},
+            {"results": {"0": {name: ["An answer has no score"]}}},
+        )
+        for name in ("score", "confidence", "probability")
+    ),
+    (
         {"modelrun_id": 1, "results": [{"task_id": 1, "output": {}, "inference_time": 1e300}]},
         {"results": {"0": {"inference_time": ["less than or equal"]}}},
     ),
@@ -517,6 +544,15 @@ def test_rejections(ada: Caller, run: ModelRun, body: Any, errors: Any) -> None:
     found = str(response.json()["validation_errors"])
     for key in errors:
         assert key in found
+
+
+def test_refuses_a_name_of_an_item_that_is_written_otherwise(
+    ada: Caller, run: ModelRun, ids: list[int]
+) -> None:
+    meant = ["There is no such field: did you mean prompt_tokens?"]
+    response = post_failed(ada, run, failed(ids[0]) | {"promptTokens": 1})
+    assert_invalid(response, {"failed_predictions": {"0": {"promptTokens": meant}}})
+    assert totals(run)[:3] == ("Pending", 0, 0)
 
 
 def test_annotations_of_an_overwritten_prediction_follow_what_says_the_same(

@@ -300,11 +300,17 @@ def test_what_is_not_asked_for_is_not_required() -> None:
     assert made["from_name"] == "stars"
 
 
-@pytest.mark.parametrize("most", ["x", "", "5.0"])
-def test_refuses_a_config_that_makes_no_schema(most: str) -> None:
-    config = (
-        f'<View><Text name="t" value="$t"/><Rating name="n" toName="t" maxRating="{most}"/></View>'
-    )
+@pytest.mark.parametrize(
+    "control",
+    [
+        '<Rating name="n" toName="t" maxRating="x"/>',
+        '<Rating name="n" toName="t" maxRating=""/>',
+        '<Rating name="n" toName="t" maxRating="5.0"/>',
+        '<Pairwise name="n" toName="t"/>',
+    ],
+)
+def test_refuses_a_config_that_makes_no_schema(control: str) -> None:
+    config = f'<View><Text name="t" value="$t"/>{control}</View>'
     with pytest.raises(Refused, match="The labelling config gives no usable schema: "):
         messages.check_config(config)
 
@@ -345,6 +351,23 @@ def test_a_date_is_one(told: str, is_time: bool) -> None:
         return
     with pytest.raises(answers.InvalidAnswer, match="is no date or time"):
         answers.regions(config, {"n": told})
+
+
+@pytest.mark.parametrize(
+    ("control", "value"),
+    [
+        ("DateTime", {"datetime": "tomorrow"}),
+        ("Rating", {"rating": 0}),
+        ("Rating", {"rating": "0"}),
+        ("Rating", {"rating": 6}),
+    ],
+)
+def test_regions_say_no_more_than_answers(control: str, value: dict[str, Any]) -> None:
+    """As an outside engine may send them."""
+    config = f'<View><Text name="t" value="$t"/><{control} name="n" toName="t"/></View>'
+    told = {"from_name": "n", "to_name": "t", "type": control.lower(), "value": value}
+    with pytest.raises(answers.InvalidAnswer):
+        answers.checked_regions(config, [told])
 
 
 def test_a_date_may_have_the_form_of_its_control() -> None:

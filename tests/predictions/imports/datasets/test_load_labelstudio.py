@@ -79,7 +79,7 @@ def test_two_exports(ada: Caller, tmp_path: Path) -> None:
     assert warned == [
         "Warning: 1 tasks have no annotation that is not cancelled: they have no ground truth."
     ]
-    assert Project.objects.get().label_config.replace(" />", "/>") == CONFIG
+    assert Project.objects.get().label_config == CONFIG
     assert tasks() == [
         ({"image": "s3://photos/a.jpg", "by": "Ada"}, {"image_id": "7", "split": "valid"}),
         ({"image": "s3://photos/b.jpg", "by": "Ada"}, {"split": "test"}),
@@ -139,7 +139,7 @@ def test_texts_are_known_by_themselves(ada: Caller, tmp_path: Path) -> None:
     found = [{"data": {"body": "Bob"}, "predictions": [prediction(span)]}]
     both("labelstudio", write(tmp_path / "t", truth), write(tmp_path / "p", found))
     config = Project.objects.get().label_config
-    assert '<Text name="text" value="$body" />' in config
+    assert '<Text name="text" value="$body"/>' in config
     assert said() == [[], [span]]
     assert Task.objects.get(pk=Prediction.objects.get(result=[span]).task_id).data["body"] == "Bob"
 
@@ -207,6 +207,22 @@ def test_a_score_is_a_number(ada: Caller, tmp_path: Path, score: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["confidence", "probability"])
+def test_a_score_under_another_name_is_refused(ada: Caller, tmp_path: Path, name: str) -> None:
+    """It was stored as a sure prediction."""
+    path = write(tmp_path / "t", TRUTH)
+    arguments = ("--ground-truth", path, "-P", "Files", "--model-version", "v1", "--predictions")
+    told = {name: 0.4}
+    odd = [task("b.jpg", predictions=[prediction(box("Car"), score=None, **told)])]
+    assert refused("labelstudio", *arguments, write(tmp_path / "p", odd)) == [
+        f"[0].predictions: has a {name} and no score, as which it is not read: call it score."
+    ]
+    beside = [task("b.jpg", predictions=[prediction(box("Car"), score=0.7, **told)])]
+    load("labelstudio", *arguments, write(tmp_path / "q", beside))
+    scores = Prediction.objects.filter(score__isnull=False).values_list("score", flat=True)
+    assert list(scores) == [0.7]
+
+
 DIALOGUE = (
     '<View><Paragraphs name="dialogue" value="$dialogue" layout="dialogue"/>'
     '<ParagraphLabels name="said" toName="dialogue"><Label value="X"/></ParagraphLabels></View>'
@@ -261,7 +277,7 @@ def test_pages_become_pages(ada: Caller, tmp_path: Path, key: str) -> None:
     path = write(tmp_path / "tasks", [{"data": {key: ["1.jpg", "2.jpg"]}, **one}])
     lines, _ = both("labelstudio", path, path, "--evaluate")
     (project,) = Project.objects.all()
-    assert f'<Image name="photo" valueList="${key}" />' in project.label_config
+    assert f'<Image name="photo" valueList="${key}"/>' in project.label_config
     evaluation = ModelEval.objects.get(eval_id=lines[-1])
     assert evaluation.summary is not None
     assert evaluation.summary["metrics"]["mAP"] == 0
