@@ -29,6 +29,10 @@ ASKS_OTHERWISE = (
     "Answers of the control {name!r} are {some} in the file; the project's labelling config asks"
     " for {others}, and so they are read."
 )
+ONLY_ONE = (
+    "Tasks of the file have several choices of the control {name!r}, which allows one: evaluations"
+    ' read the first of the ground truth. Give the control choice="multiple" if several are meant.'
+)
 #: Of one file.
 MOST_CONTROLS = 100
 #: The most stars that a rating has.
@@ -134,6 +138,7 @@ class Controls:
         """One more result, of a task with this data; relations belong to no control."""
         placed = {str(one.get("id")) for one in regions if _has_place(one)}
         objects = {name for one in regions for name in _to_names(one)}
+        chosen: dict[tuple[str, str], set[str]] = defaultdict(set)
         for region in regions:
             name, type_ = region.get("from_name"), region.get("type")
             to_names = _to_names(region)
@@ -157,6 +162,12 @@ class Controls:
                     shown.kinds["Image"] = None
             if about is not None:
                 control.about[about] = None
+                # Several that a model gives scores are alternatives.
+                if tag.tag == "Choices" and region.get("score") is None:
+                    asked = f"{about} {region.get('id' if about == About.REGION else 'item_index')}"
+                    chosen[name, asked].add(str(value.get("choices")))
+        for (name, _), answers in chosen.items():
+            self.seen[name].is_multiple |= len(answers) > 1
 
     def _object(self, name: str, data: Mapping[str, Any], others: Iterable[str]) -> Shown:
         known = self._shown.get(name)
@@ -213,6 +224,8 @@ class Controls:
             known = config.control(one.name)
             if known is None or not one.about:
                 continue
+            if one.is_multiple and one.tag.tag == known.tag.tag == "Choices":
+                found += [] if known.is_multiple else [ONLY_ONE.format(name=one.name)]
             asked = About.REGION if known.is_per_region else About.WHOLE
             asked = About.PAGE if known.is_per_item else asked
             if others := [about for about in one.about if about != asked]:
