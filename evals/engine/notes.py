@@ -37,6 +37,8 @@ class Notes:
     other_ratio: int = 0
     #: Detections whose score is below 0 or above 1.
     odd_scores: int = 0
+    #: Detections without a score, that have a number where tools put one and where none is read.
+    scores_elsewhere: int = 0
     #: Shapes that lie wholly outside of their image.
     outside: int = 0
     #: The largest x, y, width or height of each side's shapes, in per cent; 0 without shapes.

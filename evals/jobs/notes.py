@@ -63,6 +63,11 @@ MESSAGES = {
         "{regions} predicted regions have a score below 0 or above 1. Confidences go from 0 to 1: "
         "a region above 1 is kept at all of them, one below 0 at none."
     ),
+    "unread_score": (
+        "{regions} predicted regions have no score, but a confidence or probability, or a score in "
+        "their value or meta. It is not read: they count as sure as their prediction, without a "
+        "score there as sure ones. Write it as the region's score."
+    ),
     "outside_image": (
         "{regions} regions lie wholly outside of their image. Places are per cent of its width and "
         "height, from 0 to 100: are these pixels?"
@@ -111,6 +116,7 @@ COUNTED = {
     "more_labels": "moreLabels",
     "repeated_keypoints": "repeatedPoints",
     "score_out_of_range": "oddScores",
+    "unread_score": "scoresElsewhere",
     "outside_image": "outside",
     "numbers_beside_dates": "numbersAsDates",
     "text_differs": "otherText",
@@ -141,6 +147,7 @@ def chunk_notes(notes: Notes, rows: Sequence[PlannedRow]) -> dict[str, Any]:
         "repeatedPoints": notes.repeated_points,
         "otherRatio": notes.other_ratio,
         "oddScores": notes.odd_scores,
+        "scoresElsewhere": notes.scores_elsewhere,
         "outside": notes.outside,
         "reachPct": notes.reach_pct,
         "numbersAsDates": notes.numbers_as_dates,

@@ -72,10 +72,12 @@ def answer_schema(label_config: str) -> dict[str, Any]:
 
 
 def _library_schema(label_config: str) -> dict[str, Any]:
-    """The library's schema. Refused where it makes none of an attribute, as `maxRating="x"`."""
+    """The library's schema. Refused where it makes none, as of `maxRating="x"`, or of a `Pairwise`
+    of one object.
+    """
     try:
         return copy.deepcopy(interface(label_config).to_json_schema())
-    except ValueError as error:
+    except Exception as error:  # the library raises bare exceptions of many kinds
         raise Refused(f"The labelling config gives no usable schema: {error}.") from None
 
 

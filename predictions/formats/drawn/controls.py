@@ -3,14 +3,14 @@ regions' own names, and for each object the kind that such regions are of.
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from predictions.formats.drawn.objects import REPEATED, Shown, key_of
+from predictions.formats.drawn.objects import REPEATED, Region, Shown, key_of
 from predictions.formats.errors import Errors
 from predictions.regions.config import USUAL_STARS, Config
 from predictions.regions.controls import BY_TYPE, ControlTag
@@ -45,7 +45,6 @@ PLACES = frozenset(
     }
 )  # fmt: skip
 DIGITS = re.compile(r"\d+")
-Region = Mapping[str, Any]
 
 
 class About(StrEnum):
@@ -136,8 +135,8 @@ class Controls:
 
     def see(self, regions: Sequence[Region], data: Mapping[str, Any]) -> None:
         """One more result, of a task with this data; relations belong to no control."""
-        placed = {str(one.get("id")) for one in regions if _has_place(one)}
-        objects = {name for one in regions for name in _to_names(one)}
+        placed = _placed(regions)
+        self._add_objects(regions, data)
         chosen: dict[tuple[str, str], set[str]] = defaultdict(set)
         for region in regions:
             name, type_ = region.get("from_name"), region.get("type")
@@ -154,7 +153,7 @@ class Controls:
             control.see(region, value)
             about = None if tag.place else _about(region, value, placed)
             for to_name in to_names:
-                shown = self._object(to_name, data, objects)
+                shown = self._shown[to_name]
                 shown.see(tag, region, data)
                 if about == About.PAGE and not shown.is_list:
                     about = About.WHOLE
@@ -164,17 +163,21 @@ class Controls:
                 control.about[about] = None
                 # Several that a model gives scores are alternatives.
                 if tag.tag == "Choices" and region.get("score") is None:
-                    asked = f"{about} {region.get('id' if about == About.REGION else 'item_index')}"
+                    asked = _asked(about, region, value)
                     chosen[name, asked].add(str(value.get("choices")))
         for (name, _), answers in chosen.items():
             self.seen[name].is_multiple |= len(answers) > 1
 
-    def _object(self, name: str, data: Mapping[str, Any], others: Iterable[str]) -> Shown:
-        known = self._shown.get(name)
-        if known is None:
-            taken = {*others, *(one.key for one in self._shown.values())}
-            known = self._shown[name] = Shown(key_of(name, data, taken))
-        return known
+    def _add_objects(self, regions: Sequence[Region], data: Mapping[str, Any]) -> None:
+        """The objects that nobody named before."""
+        by_name: dict[str, list[Region]] = defaultdict(list)
+        for region in regions:
+            for name in _to_names(region):
+                by_name[name].append(region)
+        for name, own in by_name.items():
+            if name not in self._shown:
+                taken = {*by_name, *(one.key for one in self._shown.values())}
+                self._shown[name] = Shown(key_of(name, data, taken, own))
 
     def join(self, other: "Controls") -> None:
         """What another file tells besides."""
@@ -246,10 +249,16 @@ def _to_names(region: Region) -> list[str]:
     return [name for one in names if (name := one.strip())]
 
 
-def _has_place(region: Region) -> bool:
-    """Whether a region has a place of its own, and is no answer."""
-    tag = BY_TYPE.get(str(region.get("type")))
-    return tag is not None and tag.place is not None and isinstance(region.get("id"), str)
+def _placed(regions: Sequence[Region]) -> set[str]:
+    """Ids of regions that have a place of their own, and are no answers; without those that a
+    control has twice, which name no region.
+    """
+    pairs: Counter[tuple[str, Any]] = Counter()
+    for one in regions:
+        tag, id_ = BY_TYPE.get(str(one.get("type"))), one.get("id")
+        if tag is not None and tag.place is not None and isinstance(id_, str):
+            pairs[id_, str(one.get("from_name"))] += 1
+    return {id_ for id_, _ in pairs} - {id_ for (id_, _), n in pairs.items() if n > 1}
 
 
 def _about(region: Region, value: Mapping[str, Any], placed: Container[str]) -> About:
@@ -258,6 +267,14 @@ def _about(region: Region, value: Mapping[str, Any], placed: Container[str]) -> 
     if PLACES & value.keys() or (isinstance(id_, str) and id_ in placed):
         return About.REGION
     return About.WHOLE if region.get("item_index") is None else About.PAGE
+
+
+def _asked(about: About, region: Region, value: Mapping[str, Any]) -> str:
+    """What a choice is about, equal for all choices about the same."""
+    if about == About.REGION:
+        place = {key: told for key, told in value.items() if key != "choices"}
+        return f"{region.get('id')} {sorted(place.items())}"
+    return str(region.get("item_index")) if about == About.PAGE else ""
 
 
 def _object_line(name: str, shown: Shown) -> str:

@@ -3,12 +3,13 @@ stands in a task's data. Regions name an object and not its kind, so it is told 
 and by what the tasks show.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from predictions.formats.errors import Errors
-from predictions.regions.controls import SHAPES, ControlTag
+from predictions.regions.controls import BY_TYPE, SHAPES, ControlTag
 
 #: Which object is labelled by regions of a type, or of a kind of place.
 OBJECTS: Mapping[str, str] = {
@@ -45,6 +46,8 @@ REPEATED = (
     " labelling config first, and load into it."
 )
 
+Region = Mapping[str, Any]
+
 
 @dataclass(slots=True)
 class Shown:
@@ -65,7 +68,7 @@ class Shown:
     #: Whether the value is a list in some task.
     is_list: bool = False
 
-    def see(self, tag: ControlTag, region: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    def see(self, tag: ControlTag, region: Region, data: Mapping[str, Any]) -> None:
         """One more of its regions, of a task with this data."""
         shown = data.get(self.key)
         self.is_list |= isinstance(shown, list)
@@ -123,7 +126,7 @@ class Shown:
             errors.add("", FORMATTED.format(name=name))
 
 
-def _labelled(region: Mapping[str, Any], value: Mapping[str, Any], shown: Any) -> str | None:
+def _labelled(region: Region, value: Mapping[str, Any], shown: Any) -> str | None:
     """The kind of object that a region of `Labels` tells; None for a stretch of whole numbers,
     which a text and a recording have, and for one without any place.
     """
@@ -183,22 +186,41 @@ def kind_of_value(shown: Any) -> str | None:
     return next((kind for kind, ends in ENDINGS.items() if path.endswith(ends)), None)
 
 
-def key_of(to_name: str, data: Mapping[str, Any], taken: Iterable[str]) -> str:
-    """Under which key of a task's data an object's value may be: its own name, the only one, that
-    of an address, of a long text, of pages; one that no other object has, if there is one.
+def key_of(
+    to_name: str, data: Mapping[str, Any], taken: Iterable[str], regions: Sequence[Region]
+) -> str:
+    """Under which key of a task's data the value of an object with these regions may be: its own
+    name, the only one, that of a value such as they are of, of an address, of a long text, of
+    pages; one that no other object has, if there is one.
     """
     if to_name in data:
         return to_name
     known = set(taken)
     free = {key: value for key, value in data.items() if key not in known} or data
-    if len(free) == 1:
-        return next(iter(free))
+    if len(free) < 2:
+        return next(iter(free), to_name)
+    suiting = (key for key, value in free.items() if any(_suits(one, value) for one in regions))
     texts = {key: value for key, value in free.items() if isinstance(value, str)}
     addresses = (key for key, value in texts.items() if "/" in value or kind_of_value(value))
-    pages = next((key for key, value in free.items() if _are_texts(value)), to_name)
-    longest = max(texts, key=lambda key: len(texts[key]), default=pages)
-    return next(addresses, longest)
+    pages = (key for key, value in free.items() if isinstance(value, list | Mapping) and value)
+    longest = (key for key in sorted(texts, key=lambda key: -len(texts[key])))
+    return next(chain(suiting, addresses, longest, pages, free))
 
 
-def _are_texts(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
+def _suits(region: Region, shown: Any) -> bool:
+    """Whether a region is surely of a value: of a picture, a recording or a text like this."""
+    value = region.get("value")
+    value = value if isinstance(value, Mapping) else {}
+    tag = BY_TYPE.get(str(region.get("type")))
+    if tag is None or tag.place is None:
+        return False
+    told = OBJECTS.get(tag.result_type) or OBJECTS.get(str(tag.place))
+    told = told or _labelled(region, value, shown)
+    if told == "Text" or (told is None and "start" in value):
+        is_told = isinstance(value.get("text"), str)
+        return _stands_there(value, shown) or (
+            not is_told and isinstance(shown, str) and _has_spaces(shown)
+        )
+    if told == "HyperText":
+        return isinstance(shown, str) and shown.lstrip().startswith("<")
+    return told is not None and kind_of_value(shown) == told

@@ -1,5 +1,6 @@
 """Serializers of runs, batches and measures: what requests may hold and what is answered."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
@@ -14,7 +15,7 @@ from predictions_api.http.fields import (
     StorableJSONField,
     StrictSerializer,
 )
-from predictions_api.names import has_no
+from predictions_api.names import SCORE, SCORES, has_no
 from prompts.api.serializers.prompts import AuthorField
 from prompts.models import MAX_INT32, MAX_SECONDS, MAX_USD, ModelRun
 from prompts.runs import progress
@@ -39,6 +40,7 @@ CHOOSING = {
     "filters_json": ModelRun.Subset.CUSTOM,
     "sample_subset_size": ModelRun.Subset.SAMPLE,
 }
+SCORE_OF_REGIONS = "An answer has no score: send regions as its `output`, each with its `score`."
 #: What `filters_json` may say: the tasks by their ids, or as a filter group.
 OF_FILTERS = (*keys.OF_GROUP, "task_ids")
 
@@ -183,9 +185,18 @@ class TookSerializer(serializers.Serializer[Any]):
 
 
 class BatchItemSerializer(TookSerializer):
-    """An outside engine's answer for one task; more keys are ignored."""
+    """An outside engine's answer for one task; more keys are ignored, but for a score: regions have
+    scores, an answer has none.
+    """
 
     output = StorableJSONField(help_text="An object keyed by control name, or regions.")
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The item's values. ValidationError for a score: it would be stored as a sure one."""
+        given = data if isinstance(data, Mapping) else {}
+        if told := [name for name in (SCORE, *SCORES) if given.get(name) is not None]:
+            raise ValidationError({told[0]: [SCORE_OF_REGIONS]})
+        return super().to_internal_value(data)
 
 
 class FailedItemSerializer(TookSerializer):

@@ -250,7 +250,7 @@ def test_points_of_one_name_are_told(ada: Caller, make_project: MakeProject, odd
     # A parent that is no rectangle's is read one by one.
     stray = [{**bird(points)[1], "parentID": "nobody"}] if odd else []
     load(ada, made, [task([*bird(points), *stray], bird(points, 0.9), image="/a.jpg")])
-    asked = {"taskType": "keypoint-detection", "labelMap": {"left_eye": "nose"}}
+    asked: Json = {"taskType": "keypoint-detection", "labelMap": {"left_eye": "nose"}}
     assert computed(ada, made, **asked).warnings == [
         {
             "reason": "repeated_keypoints",

@@ -469,6 +469,22 @@ def test_one_choice_may_be_a_list_of_one(
     assert region["value"] == {"choices": ["neg"]}
 
 
+def test_a_relation_of_regions_that_are_not_there_is_no_answer(
+    ada: Caller, run: ModelRun, ids: list[int]
+) -> None:
+    post(
+        ada,
+        run,
+        answer(ids[0], [{"type": "relation", "from_id": "a", "to_id": "b", "direction": "bi"}]),
+    )
+    failure = FailedPrediction.objects.get()
+    assert (failure.error_type, failure.message) == (
+        "InvalidAnswer",
+        "Relation 0: 'from_id' 'a' not found in regions;"
+        " Relation 0: 'to_id' 'b' not found in regions",
+    )
+
+
 @pytest.mark.parametrize("output", [["neg", "pos"], [], [None], [["neg"]], ["purple"]])
 def test_other_lists_are_no_single_choice(
     ada: Caller, run: ModelRun, ids: list[int], output: Any
@@ -506,6 +522,13 @@ REFUSED = [
     (
         {"modelrun_id": 1, "results": [{"task_id": 1, "output": {}, "promptTokens": 1}]},
         {"results": {"0": {"promptTokens": ["did you mean prompt_tokens?"]}}},
+    ),
+    *(
+        (
+            {"modelrun_id": 1, "results": [{"task_id": 1, "output": {}, name: 0.4}]},
+            {"results": {"0": {name: ["An answer has no score"]}}},
+        )
+        for name in ("score", "confidence", "probability")
     ),
     (
         {"modelrun_id": 1, "results": [{"task_id": 1, "output": {}, "inference_time": 1e300}]},

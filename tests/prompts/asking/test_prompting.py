@@ -300,11 +300,17 @@ def test_what_is_not_asked_for_is_not_required() -> None:
     assert made["from_name"] == "stars"
 
 
-@pytest.mark.parametrize("most", ["x", "", "5.0"])
-def test_refuses_a_config_that_makes_no_schema(most: str) -> None:
-    config = (
-        f'<View><Text name="t" value="$t"/><Rating name="n" toName="t" maxRating="{most}"/></View>'
-    )
+@pytest.mark.parametrize(
+    "control",
+    [
+        '<Rating name="n" toName="t" maxRating="x"/>',
+        '<Rating name="n" toName="t" maxRating=""/>',
+        '<Rating name="n" toName="t" maxRating="5.0"/>',
+        '<Pairwise name="n" toName="t"/>',
+    ],
+)
+def test_refuses_a_config_that_makes_no_schema(control: str) -> None:
+    config = f'<View><Text name="t" value="$t"/>{control}</View>'
     with pytest.raises(Refused, match="The labelling config gives no usable schema: "):
         messages.check_config(config)
 

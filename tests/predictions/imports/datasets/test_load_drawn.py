@@ -78,8 +78,9 @@ def test_answers_of_single_pages(
     assert config[1].rstrip("/>") == f'<{tag} name="answer" toName="it" perItem="true"'
 
 
-def chosen(name: str, **more: Any) -> Json:
-    return region("answer", "choices", {"choices": [name]}, **more)
+def chosen(name: str, x: float | None = None, **more: Any) -> Json:
+    place = {} if x is None else {"x": x, "y": 2}
+    return region("answer", "choices", {**place, "choices": [name]}, **more)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +94,8 @@ def chosen(name: str, **more: Any) -> Json:
         ([chosen("a", item_index=0), chosen("b", item_index=0)], True),
         ([chosen("a", id="b"), BOX, {**BOX, "id": "c"}, chosen("b", id="c")], False),
         ([chosen("a", id="b"), BOX, chosen("b", id="b")], True),
+        ([chosen("a", x=1), BOX, chosen("b", x=2)], False),
+        ([chosen("a", x=1), BOX, chosen("b", x=1)], True),
     ],
 )
 def test_several_choices_in_regions_of_their_own(
@@ -247,3 +250,25 @@ def test_what_answers_tell_of_their_control(ada: Caller, tmp_path: Path) -> None
         '<Rating name="stars" toName="it" maxRating="7"/>',
         '<Pairwise name="pair" toName="left,right"/>',
     ]
+
+
+def test_each_object_has_the_value_that_its_regions_are_of(ada: Caller, tmp_path: Path) -> None:
+    """Answers come first here, and tell nothing."""
+    span = {"start": 4, "end": 7, "text": "cat", "labels": ["x"]}
+    result = [
+        {**region("mood", "choices", {"choices": ["x"]}), "to_name": "story"},
+        region("mood", "choices", {"choices": ["x"]}),
+        {**region("span", "labels", span), "to_name": "story"},
+        BOX,
+    ]
+    data = {"number": "a/7", "note": "some long text about it", "body": "the cat", "url": "a.png"}
+    assert config_of(write(tmp_path / "t", result, data=data))[:2] == [
+        '<Text name="story" value="$body"/>',
+        '<Image name="it" value="$url"/>',
+    ]
+
+
+def test_an_id_that_all_regions_have_names_none(ada: Caller, tmp_path: Path) -> None:
+    answer = region("answer", "choices", {"choices": ["yes"]}, id="b")
+    path = write(tmp_path / "t", [BOX, BOX, answer], data={"it": "a.png"})
+    assert config_of(path)[-2:] == ['<Choices name="answer" toName="it">', "</Choices>"]

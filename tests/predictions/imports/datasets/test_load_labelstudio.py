@@ -207,6 +207,22 @@ def test_a_score_is_a_number(ada: Caller, tmp_path: Path, score: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["confidence", "probability"])
+def test_a_score_under_another_name_is_refused(ada: Caller, tmp_path: Path, name: str) -> None:
+    """It was stored as a sure prediction."""
+    path = write(tmp_path / "t", TRUTH)
+    arguments = ("--ground-truth", path, "-P", "Files", "--model-version", "v1", "--predictions")
+    told = {name: 0.4}
+    odd = [task("b.jpg", predictions=[prediction(box("Car"), score=None, **told)])]
+    assert refused("labelstudio", *arguments, write(tmp_path / "p", odd)) == [
+        f"[0].predictions: has a {name} and no score, as which it is not read: call it score."
+    ]
+    beside = [task("b.jpg", predictions=[prediction(box("Car"), score=0.7, **told)])]
+    load("labelstudio", *arguments, write(tmp_path / "q", beside))
+    scores = Prediction.objects.filter(score__isnull=False).values_list("score", flat=True)
+    assert list(scores) == [0.7]
+
+
 DIALOGUE = (
     '<View><Paragraphs name="dialogue" value="$dialogue" layout="dialogue"/>'
     '<ParagraphLabels name="said" toName="dialogue"><Label value="X"/></ParagraphLabels></View>'
