@@ -31,6 +31,8 @@ class Notes:
     unsized: dict[int, int] = field(default_factory=dict)
     #: Regions with labels after the first, which are not counted.
     more_labels: int = 0
+    #: Key points of shapes that have one of that name already, which are not counted.
+    repeated_points: int = 0
     #: Regions of images whose sides are told in another ratio.
     other_ratio: int = 0
     #: Detections whose score is below 0 or above 1.

@@ -5,6 +5,7 @@ from typing import Any
 
 from evals.db.definition import kind_of
 from evals.db.label_config import known_labels
+from evals.db.snapshot.hidden import count_hidden
 from evals.db.snapshot.plan import CannotEvaluate, PlannedRow
 from evals.documents.slices import MOST_VALUES
 from evals.engine.notes import Notes
@@ -25,6 +26,7 @@ WITHIN_ONE_PER_CENT = "within_one_per_cent"
 UNREAD_FACTS = "unread_task_facts"
 UNUSED_NAMES = "unused_label_map"
 ALIKE_PATHS = "alike_paths"
+OLDER_ONES = "newest_of_other_control"
 #: Names that a warning spells out.
 MOST_NAMED = 10
 #: How far shares from 0 to 1 reach that were stored as per cent, and a little for rounding.
@@ -48,6 +50,15 @@ MESSAGES = {
     ),
     TOO_VARIED: "{key} has more than {most} different values: images are not sliced by it.",
     "more_labels": "{regions} regions have more than one label; the first counts.",
+    "repeated_keypoints": (
+        "{regions} key points have the name of another one of their rectangle, as where a labelMap "
+        "calls two alike: the first of a name counts."
+    ),
+    OLDER_ONES: (
+        "Of {tasks} tasks the newest of {called} is about other controls alone, and an older one "
+        "about those that are evaluated. The newest alone counts, so there nothing is said: keep "
+        "both in one annotation, or prediction."
+    ),
     "score_out_of_range": (
         "{regions} predicted regions have a score below 0 or above 1. Confidences go from 0 to 1: "
         "a region above 1 is kept at all of them, one below 0 at none."
@@ -103,6 +114,7 @@ MESSAGES = {
 COUNTED = {
     "aspect_ratio_differs": "otherRatio",
     "more_labels": "moreLabels",
+    "repeated_keypoints": "repeatedPoints",
     "score_out_of_range": "oddScores",
     "unread_score": "scoresElsewhere",
     "outside_image": "outside",
@@ -132,6 +144,7 @@ def chunk_notes(notes: Notes, rows: Sequence[PlannedRow]) -> dict[str, Any]:
             [split, len(of_split), sum(of_split)] for split, of_split in sorted(unsized.items())
         ],
         "moreLabels": notes.more_labels,
+        "repeatedPoints": notes.repeated_points,
         "otherRatio": notes.other_ratio,
         "oddScores": notes.odd_scores,
         "scoresElsewhere": notes.scores_elsewhere,
@@ -176,6 +189,7 @@ def summarise(evaluation: ModelEval) -> None:
         *_warnings(notes),
         *_unused_names(evaluation, notes),
         *_alike_paths(evaluation, notes),
+        *_older_ones(evaluation),
     ]
     evaluation.save(update_fields=["ignored", "warnings"])
     for at, side in enumerate(SIDES):
@@ -257,6 +271,15 @@ def _alike_paths(
     if alike:
         message = MESSAGES[ALIKE_PATHS].format(names=spelled_out(list(map(repr, alike))))
         yield {"reason": ALIKE_PATHS, "message": message}
+
+
+def _older_ones(evaluation: ModelEval) -> Iterable[dict[str, Any]]:
+    """The warnings about tasks of which an older row alone holds what is evaluated."""
+    passed = {one["side"] for one in evaluation.ignored if one["reason"] == Reason.OTHER_CONTROL}
+    for side in SIDES:
+        if side in passed and (n := count_hidden(evaluation, is_truth=side == SIDES[0])):
+            message = MESSAGES[OLDER_ONES].format(tasks=n, called=CALLED[side])
+            yield {"reason": OLDER_ONES, "side": side, "tasks": n, "message": message}
 
 
 def _above(name: str) -> set[str]:

@@ -1,6 +1,6 @@
 """What an import reads and writes: tasks by their names, rows by COPY, how far a file has got."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -281,6 +281,32 @@ def same_predictions(project_id: int, version: str, rows: Sequence[PredictionRow
     }
     found = fetch_all(SAME_PREDICTIONS_SQL, params, slot=slots.of_project(project_id))
     return {row[0] for row in found}
+
+
+# Served by the (task, id) index.
+OTHER_CONTROLS_SQL = """
+SELECT min(e ->> 'from_name') FROM predictions_prediction p, jsonb_array_elements(
+    CASE WHEN jsonb_typeof(p.result) = 'array' THEN p.result ELSE '[]' END) AS e
+WHERE p.project_id = %(project)s AND p.task_id = ANY(%(tasks)s::bigint[])
+    AND p.model_version = %(version)s AND e ->> 'from_name' <> ALL(%(controls)s::text[])
+GROUP BY p.task_id
+"""
+
+
+def of_other_controls(
+    project_id: int, version: str, tasks: Sequence[int], controls: Collection[str]
+) -> list[str]:
+    """For each of the tasks of which the version says something by other controls than these, the
+    name of one.
+    """
+    params = {
+        "project": project_id,
+        "tasks": list(tasks),
+        "version": version,
+        "controls": list(controls),
+    }
+    found = fetch_all(OTHER_CONTROLS_SQL, params, slot=slots.of_project(project_id))
+    return [str(row[0]) for row in found]
 
 
 def replace_truths(results: Mapping[int, bytes], *, project_id: int, user_id: int | None) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from predictions.formats.content import Content, Kind
-from predictions.formats.drawn.controls import Controls
+from predictions.formats.drawn.controls import ONLY_ONE, Controls
 from predictions.formats.errors import Errors
 from predictions.formats.label_regions import Tool
 from predictions.regions.config import Config, Control, ObjectTag
@@ -26,6 +26,10 @@ SEVERAL = (
     "The project's labelling config shows several of {tag} in a task (valueList, Repeater), and the"
     " file does not say which of them its regions are of: give Label Studio's own tasks"
     " (labelstudio)."
+)
+ALIKE = (
+    "The project's labelling config has several Choices that take the file's labels, {names}, and"
+    " the file does not say which of them it answers: give Label Studio's own tasks (labelstudio)."
 )
 #: Attribute of a label: the numbers that it has in files, where its `category` is another.
 OTHER_NUMBERS = "other_categories"
@@ -142,10 +146,19 @@ def tools_of(
             errors.add("", f"The project's labelling config has no {TAGS[kind]} for a {kind}.")
             continue
         control, missing = controls[kind]
+        if kind == Kind.CHOICE:
+            _check_choices(config, control, shown, contents, errors)
         tools[kind] = Tool(control.name, control.tag.result_type, shown.name)
         if missing:
             lacking[control.name] = missing
     return tools, lacking, ".".join(shown.path) or key
+
+
+def controls_of(tools: Mapping[Kind, Tool], contents: Iterable[Content]) -> frozenset[str]:
+    """The names of the controls that hold what is in the files."""
+    drawn = (one.controls for one in contents if one.controls is not None)
+    names = (name for controls in drawn for name in controls.seen)
+    return frozenset([*names, *(tool.from_name for tool in tools.values())])
 
 
 #: By kind the control, and the labels that it lacks.
@@ -159,14 +172,43 @@ def _controls(
     held: Held = {}
     for kind in kinds:
         wanted = wanted_labels(kind, contents)
-        fitting = [
-            (one, [] if one.is_dynamic else _missing(one, wanted))
-            for one in config.controls
-            if one.tag.tag == TAGS[kind] and shown.name in one.to_names and not _is_partial(one)
-        ]
+        fitting = [(one, _lacks(one, wanted)) for one in _fitting(config, shown, kind)]
         if fitting:
             held[kind] = min(fitting, key=lambda one: len(one[1]))
     return held
+
+
+def _fitting(config: Config, shown: ObjectTag, kind: Kind) -> list[Control]:
+    """The controls of an object that hold regions of the kind."""
+    return [
+        one
+        for one in config.controls
+        if one.tag.tag == TAGS[kind] and shown.name in one.to_names and not _is_partial(one)
+    ]
+
+
+def _lacks(control: Control, wanted: Iterable[str]) -> list[str]:
+    """The labels that a control lacks; one whose labels stand in the tasks lacks none."""
+    return [] if control.is_dynamic else _missing(control, wanted)
+
+
+def _check_choices(
+    config: Config,
+    control: Control,
+    shown: ObjectTag,
+    contents: Sequence[Content],
+    errors: Errors,
+) -> None:
+    """An error where other Choices fit as well: answers of one question would be another's. A
+    warning where only one choice is allowed, and tasks have several.
+    """
+    wanted = wanted_labels(Kind.CHOICE, contents)
+    alike = [one.name for one in _fitting(config, shown, Kind.CHOICE)
+             if len(_lacks(one, wanted)) == len(_lacks(control, wanted))]  # fmt: skip
+    if len(alike) > 1:
+        errors.add("", ALIKE.format(names=", ".join(map(repr, alike))))
+    if not control.is_multiple and any(content.is_multiple for content in contents):
+        contents[0].warnings.append(ONLY_ONE.format(name=control.name))
 
 
 def _is_partial(control: Control) -> bool:

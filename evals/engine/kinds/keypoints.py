@@ -125,6 +125,7 @@ def _points(
         if (told := _told_points(side, span, regions, index)) is not None:
             for at, name_of, x, y in told:
                 width, height = sizes[at]
+                notes.repeated_points += (at, name_of) in places
                 places.setdefault((at, name_of), (x / 100 * width, y / 100 * height))
             continue
         # The first of an id that stands twice.
@@ -158,6 +159,7 @@ def _points(
                 )
                 continue
             width, height = sizes[at]
+            notes.repeated_points += (at, index[name]) in places
             places.setdefault((at, index[name]), (x / 100 * width, y / 100 * height))
     if places:
         shape, name_of = np.array(list(places)).T

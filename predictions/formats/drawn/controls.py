@@ -29,6 +29,10 @@ ASKS_OTHERWISE = (
     "Answers of the control {name!r} are {some} in the file; the project's labelling config asks"
     " for {others}, and so they are read."
 )
+ONLY_ONE = (
+    "Tasks of the file have several choices of the control {name!r}, which allows one: evaluations"
+    ' read the first of the ground truth. Give the control choice="multiple" if several are meant.'
+)
 #: Of one file.
 MOST_CONTROLS = 100
 #: The most stars that a rating has.
@@ -133,6 +137,7 @@ class Controls:
         """One more result, of a task with this data; relations belong to no control."""
         placed = _placed(regions)
         self._add_objects(regions, data)
+        chosen: dict[tuple[str, str], set[str]] = defaultdict(set)
         for region in regions:
             name, type_ = region.get("from_name"), region.get("type")
             to_names = _to_names(region)
@@ -156,6 +161,12 @@ class Controls:
                     shown.kinds["Image"] = None
             if about is not None:
                 control.about[about] = None
+                # Several that a model gives scores are alternatives.
+                if tag.tag == "Choices" and region.get("score") is None:
+                    asked = _asked(about, region, value)
+                    chosen[name, asked].add(str(value.get("choices")))
+        for (name, _), answers in chosen.items():
+            self.seen[name].is_multiple |= len(answers) > 1
 
     def _add_objects(self, regions: Sequence[Region], data: Mapping[str, Any]) -> None:
         """The objects that nobody named before."""
@@ -216,6 +227,8 @@ class Controls:
             known = config.control(one.name)
             if known is None or not one.about:
                 continue
+            if one.is_multiple and one.tag.tag == known.tag.tag == "Choices":
+                found += [] if known.is_multiple else [ONLY_ONE.format(name=one.name)]
             asked = About.REGION if known.is_per_region else About.WHOLE
             asked = About.PAGE if known.is_per_item else asked
             if others := [about for about in one.about if about != asked]:
@@ -254,6 +267,14 @@ def _about(region: Region, value: Mapping[str, Any], placed: Container[str]) -> 
     if PLACES & value.keys() or (isinstance(id_, str) and id_ in placed):
         return About.REGION
     return About.WHOLE if region.get("item_index") is None else About.PAGE
+
+
+def _asked(about: About, region: Region, value: Mapping[str, Any]) -> str:
+    """What a choice is about, equal for all choices about the same."""
+    if about == About.REGION:
+        place = {key: told for key, told in value.items() if key != "choices"}
+        return f"{region.get('id')} {sorted(place.items())}"
+    return str(region.get("item_index")) if about == About.PAGE else ""
 
 
 def _object_line(name: str, shown: Shown) -> str:

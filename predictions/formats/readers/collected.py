@@ -71,7 +71,7 @@ def content(
         n_tasks=len(tasks),
         classes=names,
         kinds=frozenset(kinds or {kind}),
-        is_multiple=any(region.shape is None and len(region.labels) > 1 for region in regions),
+        is_multiple=any(_has_several(task, is_prediction=is_prediction) for task in tasks),
         warnings=warnings,
         **more,
     )
@@ -113,6 +113,16 @@ def _score(
     if divisor != 1:
         for region in regions:
             region.score = None if region.score is None else region.score / divisor
+
+
+def _has_several(task: FileTask, *, is_prediction: bool) -> bool:
+    """Whether several choices about the task hold at once. Those of a prediction that have a score
+    each are alternatives.
+    """
+    choices = [region.labels for region in task.read() if region.shape is None]
+    if is_prediction:
+        return any(len(labels) > 1 for labels in choices)
+    return len({label for labels in choices for label in labels}) > 1
 
 
 def _kinds(region: Region, task: FileTask) -> set[Kind]:

@@ -1,8 +1,14 @@
 """What a load finds in a project and leaves as it is: told among its warnings."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
-from predictions.db.imports import PredictionRow, same_predictions, splits_of_tasks
+from predictions.db.imports import (
+    PredictionRow,
+    of_other_controls,
+    same_predictions,
+    splits_of_tasks,
+)
 from predictions.db.versions import count_tasks_of, has_model_version
 from predictions.formats.splits import split_named
 from predictions.imports.datasets.reading import DEFAULT_SPLIT, Planned
@@ -16,13 +22,21 @@ PREDICTIONS = (
     "Tasks that the files do not name keep what {version!r} said of them before, {n:,}."
     " If it now says nothing of them, delete the version first, and load again."
 )
+#: What was there held more than the file has a place for, such as boxes where it has choices.
+REPLACED = (
+    "{what} of {n:,} tasks held regions of other controls, such as {name!r}, and the file's took"
+    " their place. Give all in one file, or each under a version of its own, if both are meant."
+)
 
 
 class Kept:
-    """Counts what is kept, batch by batch."""
+    """Counts what is kept, batch by batch; and what is not, of controls that the files lack."""
 
     def __init__(self, project_id: int, split: str | None, version: str) -> None:
         self.project_id, self.split, self.version = project_id, split, version
+        #: The controls of the files' regions.
+        self.controls: Collection[str] = ()
+        self._replaced: dict[str, tuple[int, str]] = {}
         self.n_splits, self.first = 0, (0, "", "")
         self.n_predictions = 0
         self._may_say_the_same: bool | None = None
@@ -37,7 +51,27 @@ class Kept:
             return rows
         same = same_predictions(self.project_id, self.version, rows)
         self.n_predictions += len(same)
-        return [row for row in rows if row.task not in same]
+        new = [row for row in rows if row.task not in same]
+        others = of_other_controls(
+            self.project_id, self.version, [row.task for row in new], self.controls
+        )
+        self._see_replaced("Predictions", others)
+        return new
+
+    def see_replaced_truths(self, results: Iterable[Any]) -> None:
+        """What stood where other ground truth stands now."""
+        told = []
+        for result in results:
+            regions = result if isinstance(result, list) else []
+            names = (one.get("from_name") for one in regions if isinstance(one, Mapping))
+            others = [str(name) for name in names if name and name not in self.controls]
+            told += others[:1]
+        self._see_replaced("Ground truths", told)
+
+    def _see_replaced(self, what: str, names: Sequence[str]) -> None:
+        if names:
+            n, first = self._replaced.get(what, (0, names[0]))
+            self._replaced[what] = n + len(names), first
 
     def see_splits(self, batch: Sequence[Planned]) -> None:
         """Looks which of the tasks that are there are in another split than the load tells."""
@@ -60,7 +94,9 @@ class Kept:
 
     def warnings(self, n_loaded: int) -> list[str]:
         """Of a load that stored the version's predictions of so many tasks."""
-        told = []
+        told = [
+            REPLACED.format(what=what, n=n, name=name) for what, (n, name) in self._replaced.items()
+        ]
         if self.n_splits:
             task, there, asked = self.first
             told.append(SPLITS.format(n=self.n_splits, task=task, there=there, told=asked))

@@ -172,6 +172,7 @@ class Writer:
         if not self.is_new and self.found.truth is not None:
             self.found.truth.warnings += numbers.note_others(self.project, self.found.truth)
         self.drawing = Drawing(tools, self.errors)
+        self.kept.controls = label_config.controls_of(tools, self.found.contents)
         planned = list(
             reading.plan(
                 self.found,
@@ -270,6 +271,8 @@ class Writer:
             pairs = [(row.task, self.version) for row in rows]
             self.replacing.take_versions(pairs, workspace_id=self.project.workspace_id)
         if replaced:
+            before = (text for truth_id, text in there.values() if truth_id in replaced)
+            self.kept.see_replaced_truths(map(json_value, before))
             replace_truths(replaced, project_id=self.project.pk, user_id=self.author.user_id)
             tasks_of = {truth_id: task_id for task_id, (truth_id, _) in there.items()}
             task_ids = [tasks_of[truth_id] for truth_id in replaced]
@@ -346,13 +349,8 @@ class Writer:
         self.n_truth_regions += drawn.n_regions
         result = self._checked(drawn.text, one.truth.place)
         if there is None:
-            row = {
-                "result": result,
-                "ground_truth": True,
-                "was_cancelled": False,
-                "lead_time": None,
-            }
-            new.append((task_id, row))
+            told = {"ground_truth": True, "was_cancelled": False, "lead_time": None}
+            new.append((task_id, {"result": result, **told}))
         elif not truths.is_same(json_value(there[1]), json_value(result)):
             if not self.wishes.replaces_truth:
                 text = DIFFERS if one.guessed is None else DIFFERS_ELSEWHERE

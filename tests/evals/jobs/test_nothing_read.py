@@ -58,3 +58,56 @@ def test_sides_that_are_empty_are_evaluated(ada: Caller, project: Project) -> No
     load(ada, project, [task("a", truth=[], said={"v1": []})])
     found = computed(ada, project)
     assert (found.status, found.warnings) == ("done", [])
+
+
+BOTH = (
+    '<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">'
+    '<Label value="Car"/></RectangleLabels><Choices name="mood" toName="image">'
+    '<Choice value="good"/></Choices></View>'
+)
+MOOD = {"from_name": "mood", "to_name": "image", "type": "choices", "value": {"choices": ["good"]}}
+
+
+def hidden(side: str, n_tasks: int) -> Json:
+    called = {"groundTruth": "the ground truth", "predictions": "the predictions"}[side]
+    return {
+        "reason": "newest_of_other_control",
+        "side": side,
+        "tasks": n_tasks,
+        "message": f"Of {n_tasks} tasks the newest of {called} is about other controls alone, and"
+        " an older one about those that are evaluated. The newest alone counts, so there nothing is"
+        " said: keep both in one annotation, or prediction.",
+    }
+
+
+def test_an_older_row_holds_what_is_evaluated(ada: Caller, make_project: MakeProject) -> None:
+    """Two questions of a task, answered in two annotations, or predictions of one version."""
+    made = make_project(ada, BOTH, title="Both")
+    region, score = box(CAR, 10, 10, 20, 20), {"score": 0.9}
+    found = {**region, **score}
+    items = [task(name, truth=[region], said={"v1": [found]}) for name in "abcdef"]
+    one, two, both, empty, other_version, unmarked = items
+    one["annotations"].append({"result": [MOOD], "ground_truth": True})
+    two["predictions"].append({"result": [{**MOOD, **score}], "model_version": "v1"})
+    both["annotations"].append({"result": [MOOD, region], "ground_truth": True})
+    # Nothing is there: that is said, and meant.
+    empty["annotations"].append({"result": [], "ground_truth": True})
+    other_version["predictions"].append({"result": [{**MOOD, **score}], "model_version": "v2"})
+    unmarked["annotations"].append({"result": [MOOD]})
+    load(ada, made, items)
+    evaluated = computed(ada, made, control="label")
+    assert evaluated.warnings == [hidden("groundTruth", 1), hidden("predictions", 1)]
+    # The newest of all annotations is another one there.
+    asked = {"control": "label", "groundTruth": "all"}
+    assert computed(ada, made, **asked).warnings[0] == hidden("groundTruth", 2)
+    # The choices are the newest where they are at all.
+    assert computed(ada, made, control="mood").warnings == []
+
+
+def test_rows_of_one_question_hide_nothing(ada: Caller, make_project: MakeProject) -> None:
+    made = make_project(ada, BOTH, title="Both")
+    item = task("a", truth=[MOOD], said={"v1": [{**MOOD, "score": 0.9}]})
+    item["annotations"].append({"result": [MOOD], "ground_truth": True})
+    load(ada, made, [item])
+    reasons = [one["reason"] for one in computed(ada, made, control="label").warnings]
+    assert reasons == ["nothing_read"]

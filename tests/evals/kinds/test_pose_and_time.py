@@ -242,6 +242,26 @@ def test_key_points_are_called_otherwise(
     assert (said["iou"], said["keypoints"]) == (pytest.approx(iou, abs=1e-6), points)
 
 
+@pytest.mark.parametrize("odd", [{}, {"extra": 1}], ids=["at once", "one by one"])
+def test_points_of_one_name_are_told(ada: Caller, make_project: MakeProject, odd: Json) -> None:
+    """A labelMap that calls two key points alike compares one with the other: the first counts."""
+    made = make_project(ada, POSE, title="Birds")
+    points = {"nose": (10.0, 10.0), "left_eye": (20.0, 10.0)}
+    # A parent that is no rectangle's is read one by one.
+    stray = [{**bird(points)[1], "parentID": "nobody"}] if odd else []
+    load(ada, made, [task([*bird(points), *stray], bird(points, 0.9), image="/a.jpg")])
+    asked: Json = {"taskType": "keypoint-detection", "labelMap": {"left_eye": "nose"}}
+    assert computed(ada, made, **asked).warnings == [
+        {
+            "reason": "repeated_keypoints",
+            "regions": 2,
+            "message": "2 key points have the name of another one of their rectangle, as where a"
+            " labelMap calls two alike: the first of a name counts.",
+        }
+    ]
+    assert computed(ada, made, taskType="keypoint-detection").warnings == []
+
+
 @pytest.mark.parametrize("name", ["0", "nose"])
 def test_a_sigma_is_of_the_stored_or_the_shown_name(
     ada: Caller, make_project: MakeProject, name: str

@@ -8,7 +8,7 @@ import pytest
 from django.core.management.base import CommandError
 
 from predictions.models import Project
-from tests.conftest import Caller
+from tests.conftest import Caller, MakeProject
 from tests.predictions.imports.datasets.loading import load
 from tests.predictions.imports.datasets.scenes import both, refused, said, tasks, truths, values
 
@@ -186,3 +186,97 @@ def test_names_of_columns_may_hold_other_separators(
     again.write_bytes(b"".join(written))
     load("csv", "--ground-truth", again, "-P", "Again")
     assert [data for data, _ in tasks()] == [expected] * 2
+
+
+def choices(name: str, *options: str, more: str = "") -> str:
+    listed = "".join(f'<Choice value="{one}"/>' for one in options)
+    return f'<Choices name="{name}" toName="image"{more}>{listed}</Choices>'
+
+
+IMAGE = '<Image name="image" value="$image"/>'
+
+
+@pytest.mark.parametrize("side", ["--ground-truth", "--predictions"])
+def test_two_questions_of_the_same_answers_are_refused(
+    ada: Caller, make_project: MakeProject, tmp_path: Path, side: str
+) -> None:
+    """The answers of one would be measured by those of the other."""
+    config = f"<View>{IMAGE}{choices('blurred', 'no', 'yes')}{choices('night', 'yes', 'no')}</View>"
+    ada.client.post(
+        f"/api/projects/{make_project(ada, config, title='Own').pk}/import",
+        [{"data": {"image": "a.png"}}], format="json",
+    )  # fmt: skip
+    path = write(tmp_path / "a.csv", "image,label,score\na.png,yes,0.5\n")
+    version = () if side == "--ground-truth" else ("--model-version", "v1")
+    with pytest.raises(CommandError) as error:
+        load("csv", side, path, "-P", "Own", *version)
+    assert str(error.value).splitlines() == [
+        "The project's labelling config has several Choices that take the file's labels,"
+        " 'blurred', 'night', and the file does not say which of them it answers: give Label"
+        " Studio's own tasks (labelstudio).",
+        "Nothing is stored.",
+    ]
+    assert truths() == said() == []
+
+
+def test_the_question_that_knows_the_answers_is_taken(
+    ada: Caller, make_project: MakeProject, tmp_path: Path
+) -> None:
+    config = f"<View>{IMAGE}{choices('night', 'day', 'night')}{choices('blurred', 'yes')}</View>"
+    make_project(ada, config, title="Own")
+    path = write(tmp_path / "a.csv", "image,label\na.png,yes\n")
+    assert load("csv", "--ground-truth", path, "-P", "Own")[1] == []
+    assert [[one["from_name"] for one in result] for result in truths()] == [["blurred"]]
+
+
+@pytest.mark.parametrize(("more", "is_warned"), [("", True), (' choice="multiple"', False)])
+def test_several_choices_where_one_is_allowed(
+    ada: Caller, make_project: MakeProject, tmp_path: Path, more: str, is_warned: bool
+) -> None:
+    make_project(
+        ada, f"<View>{IMAGE}{choices('animal', 'cat', 'dog', more=more)}</View>", title="Own"
+    )
+    path = write(tmp_path / "a.csv", "image,label\na.png,cat;dog\n")
+    _, warned = load("csv", "--ground-truth", path, "-P", "Own")
+    text = (
+        "Warning: Tasks of the file have several choices of the control 'animal', which allows one:"
+        " evaluations read the first of the ground truth. Give the control"
+        ' choice="multiple" if several are meant.'
+    )
+    assert warned == ([text] if is_warned else [])
+
+
+BOXES = '<RectangleLabels name="box" toName="image"><Label value="cat"/></RectangleLabels>'
+BOX = {
+    "from_name": "box", "to_name": "image", "type": "rectanglelabels",
+    "value": {"x": 1, "y": 1, "width": 9, "height": 9, "rectanglelabels": ["cat"]},
+}  # fmt: skip
+
+
+def test_what_other_controls_said_is_told_when_it_goes(
+    ada: Caller, make_project: MakeProject, tmp_path: Path
+) -> None:
+    """A model of two heads, whose answers are loaded one after the other under one version."""
+    asked = choices("animal", "cat", "dog")
+    made = make_project(ada, f"<View>{IMAGE}{BOXES}{asked}</View>", title="Own")
+    item = {
+        "annotations": [{"result": [BOX], "ground_truth": True}],
+        "predictions": [{"result": [BOX, BOX], "model_version": "v1", "score": 0.5}],
+    }
+    items = [{"data": {"image": name}, **item} for name in ("a.png", "b.png")]
+    answered = ada.client.post(f"/api/projects/{made.pk}/import", items, format="json")
+    assert answered.status_code == 201
+    path = write(tmp_path / "a.csv", "image,label,score\na.png,cat,0.5\nb.png,,\n")
+    text = (
+        "Warning: {} of 2 tasks held regions of other controls, such as 'box', and the file's took"
+        " their place. Give all in one file, or each under a version of its own, if both are meant."
+    )
+    said_so = ("--predictions", path, "-P", "Own", "--model-version")
+    assert load("csv", *said_so, "v1")[1] == [text.format("Predictions")]
+    # What is of the file's own control is replaced without a word, and so is another version's.
+    write(path, "image,label,score\na.png,dog,0.5\nb.png,,\n")
+    assert load("csv", *said_so, "v1")[1] == load("csv", *said_so, "v2")[1] == []
+    truth = write(tmp_path / "truth.csv", "image,label\na.png,cat\nb.png,dog\n")
+    replace = ("--ground-truth", truth, "-P", "Own", "--replace-ground-truth")
+    assert load("csv", *replace)[1] == [text.format("Ground truths")]
+    assert load("csv", *replace)[1] == []

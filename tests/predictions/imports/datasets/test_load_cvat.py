@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from predictions.models import Annotation
+from predictions.models import Annotation, Project
 from predictions.regions.brush import decode_brush
 from tests.conftest import Caller
 from tests.predictions.imports.datasets.loading import load
@@ -51,6 +51,15 @@ def test_boxes_are_those_of_coco(ada: Caller, tmp_path: Path) -> None:
         {"image_name": "a.jpg", "image_id": "1", "split": "test", **SIZE},
         {"image_name": "b.jpg", "image_id": "2", "split": "valid", **SIZE},
     ]
+
+
+@pytest.mark.parametrize(("labels", "is_multiple"), [(("cat",), False), (("cat", "dog"), True)])
+def test_tags_of_an_image(
+    ada: Caller, tmp_path: Path, labels: tuple[str, ...], is_multiple: bool
+) -> None:
+    assert stored(tmp_path / "a.xml", cvat(*(f'<tag label="{one}"/>' for one in labels))) == []
+    assert values(truths()) == [[{"choices": [one]} for one in labels], []]
+    assert ('choice="multiple"' in Project.objects.get().label_config) == is_multiple
 
 
 def test_all_other_shapes(ada: Caller, tmp_path: Path) -> None:

@@ -78,6 +78,52 @@ def test_answers_of_single_pages(
     assert config[1].rstrip("/>") == f'<{tag} name="answer" toName="it" perItem="true"'
 
 
+def chosen(name: str, x: float | None = None, **more: Any) -> Json:
+    place = {} if x is None else {"x": x, "y": 2}
+    return region("answer", "choices", {**place, "choices": [name]}, **more)
+
+
+@pytest.mark.parametrize(
+    ("answers", "is_multiple"),
+    [
+        ([chosen("a"), chosen("b")], True),
+        ([chosen("a"), chosen("a")], False),
+        # Alternatives, of which a model says how likely each is.
+        ([chosen("a", score=0.7), chosen("b", score=0.3)], False),
+        ([chosen("a", item_index=0), chosen("b", item_index=1)], False),
+        ([chosen("a", item_index=0), chosen("b", item_index=0)], True),
+        ([chosen("a", id="b"), BOX, {**BOX, "id": "c"}, chosen("b", id="c")], False),
+        ([chosen("a", id="b"), BOX, chosen("b", id="b")], True),
+        ([chosen("a", x=1), BOX, chosen("b", x=2)], False),
+        ([chosen("a", x=1), BOX, chosen("b", x=1)], True),
+    ],
+)
+def test_several_choices_in_regions_of_their_own(
+    ada: Caller, tmp_path: Path, answers: list[Json], is_multiple: bool
+) -> None:
+    """They are answers of one question where they are about the same."""
+    data = {"it": ["s3://a/1", "s3://a/2"] if "item_index" in answers[0] else "a.png"}
+    (line,) = [
+        one for one in config_of(write(tmp_path / "t", answers, data=data)) if "answer" in one
+    ]
+    assert ('choice="multiple"' in line) == is_multiple
+
+
+def test_several_choices_where_a_project_allows_one(
+    ada: Caller, make_project: MakeProject, tmp_path: Path
+) -> None:
+    labels = '<Choice value="a"/><Choice value="b"/>'
+    asked = f'<Choices name="answer" toName="it">{labels}</Choices>'
+    make_project(ada, f'<View><Image name="it" value="$it"/>{asked}</View>', title="Own")
+    path = write(tmp_path / "t", [chosen("a"), chosen("b")], data={"it": "a.png"})
+    _, warned = load("labelstudio", "--ground-truth", path, "-P", "Own")
+    assert warned == [
+        "Warning: Tasks of the file have several choices of the control 'answer', which allows one:"
+        " evaluations read the first of the ground truth. Give the control"
+        ' choice="multiple" if several are meant.'
+    ]
+
+
 def test_answers_of_two_sorts_are_refused(ada: Caller, tmp_path: Path) -> None:
     """Also where one file has the one, and the other file the other."""
     of_box, of_task = (

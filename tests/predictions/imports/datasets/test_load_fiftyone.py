@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from predictions.models import Project
 from predictions.regions.brush import decode_brush
 from tests.conftest import Caller
 from tests.predictions.imports.datasets.scenes import (
@@ -82,6 +83,31 @@ def test_masks_and_classes(ada: Caller, tmp_path: Path) -> None:
         (10, 10), (11, 11)
     ]  # fmt: skip
     assert values(said()) == [[{"choices": ["dog"], "score": 0.5}]]
+
+
+def classes_of(*labels: str, score: float | None = None) -> dict[str, Any]:
+    more = {} if score is None else {"confidence": score}
+    found = [{"_cls": "Classification", "label": one, **more} for one in labels]
+    return {"_cls": "Classifications", "classifications": found}
+
+
+@pytest.mark.parametrize(
+    ("true", "found", "is_multiple"),
+    [
+        (("cat", "dog"), ("cat",), True),
+        (("cat", "cat"), ("cat",), False),
+        # Of one class that is true a model may score every class.
+        (("cat",), ("cat", "dog"), False),
+    ],
+)
+def test_several_classes_of_an_image(
+    ada: Caller, tmp_path: Path, true: tuple[str, ...], found: tuple[str, ...], is_multiple: bool
+) -> None:
+    one = sample("a.jpg", [])
+    one |= {"ground_truth": classes_of(*true), "predictions": classes_of(*found, score=0.5)}
+    path = write(tmp_path, one)
+    both("fiftyone", path, path)
+    assert ('choice="multiple"' in Project.objects.get().label_config) == is_multiple
 
 
 @pytest.mark.parametrize(
