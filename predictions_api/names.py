@@ -12,6 +12,9 @@ from functools import lru_cache
 from itertools import islice
 
 SIGNS = re.compile(r"[^0-9a-z]+")
+SCORE = "score"
+#: What tools call a score: left unread, every prediction would count as a sure one.
+SCORES = {"confidence": SCORE, "probability": SCORE}
 #: Of the names in a request that nobody reads so many are told.
 MOST_TOLD = 10
 
@@ -29,16 +32,20 @@ def by_letters(known: Iterable[str]) -> dict[str, str]:
 
 def misspelt(given: Iterable[object], known: Mapping[str, str]) -> dict[str, str]:
     """Of the given names those that are written otherwise than the known one that they mean, and
-    that one. `known` is of `by_letters`.
+    that one; and what tools call a score, where one is read and not given. `known` is of
+    `by_letters`.
 
     >>> misspelt(["score", "modelVersion", "note"], by_letters(["score", "model_version"]))
     {'modelVersion': 'model_version'}
+    >>> misspelt(["confidence"], by_letters(["score"])), misspelt(["confidence"], {})
+    ({'confidence': 'score'}, {})
     """
+    names = [name for name in given if isinstance(name, str)]
+    is_lacking = SCORE in known and SCORE not in names
     return {
         name: meant
-        for name in given
-        if isinstance(name, str)
-        and (meant := known.get(letters(name[:200]))) is not None
+        for name in names
+        if (meant := known.get(letters(name[:200])) or (SCORES.get(name) if is_lacking else None))
         and meant != name
     }
 

@@ -11,9 +11,17 @@ from typing import Any, NamedTuple
 
 from backends.asking.faults import Uneven, Wrong
 from predictions_api.http.storable import as_whole, is_number, json_value, whole_within
+from predictions_api.names import by_letters, misspelt
 
 MAX_INT32 = 2**31 - 1
 INVALID = "InvalidAnswer"
+#: What is read of an answer, and of a prediction in it. Names that mean one of them and are written
+#: otherwise are an error, as in imports: what they say would be lost.
+OF_ANSWER = by_letters(["results", "model_version"])
+OF_PREDICTION = by_letters(
+    ["result", "score", "model_version", "cluster", "neighbors", "mislabeling"]
+)
+MEANT = "`{name:.50}` is not read: did it mean `{meant}`?"
 
 
 class Unfit(ValueError):
@@ -66,6 +74,8 @@ def read(content: bytes, n_tasks: int) -> Answer:
     one of another length.
     """
     found = object_in(content)
+    for name, meant in misspelt(found, OF_ANSWER).items():
+        raise Wrong(MEANT.format(name=name, meant=meant), kind=INVALID)
     items = found.get("results")
     if not isinstance(items, list):
         raise Wrong(f"The answer has no list of results, but {_kind(items)}.", kind=INVALID)
@@ -121,6 +131,8 @@ def predictions_of(item: Any, *, model_version: str) -> list[Answered]:
 def _one(item: Any, model_version: str) -> Answered:
     if not isinstance(item, dict):
         raise Unfit(f"An object with `result` is expected, not {_kind(item)}.")
+    for name, meant in misspelt(item, OF_PREDICTION).items():
+        raise Unfit(MEANT.format(name=name, meant=meant))
     if item.get("result") is None:
         raise Unfit("`result` is null." if "result" in item else "There is no `result`.")
     try:

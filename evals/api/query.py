@@ -12,6 +12,7 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 
 from evals.documents.comparison import FRONTIER_METRICS
+from evals.documents.names import with_background
 from evals.documents.refusals import (
     InvalidFilter,
     InvalidFilterCombination,
@@ -279,10 +280,7 @@ def _cell(text: str | None, classes: Sequence[str]) -> tuple[int, int] | None:
     pair = NUMBERED_CELL.fullmatch(text)
     if pair and max(int(pair[1]), int(pair[2])) <= len(classes):
         return int(pair[1]), int(pair[2])
-    # A class that is called background stands before the matrix's own, which has its index, too.
-    index: dict[str, int] = {}
-    for label, name in enumerate([*classes, "background"]):
-        index.setdefault(name, label)
+    index = {name: label for label, name in enumerate(with_background(classes))}
     numbers = {str(label): label for label in range(len(classes) + 1)}
     commas = [at for at, character in enumerate(text) if character == ","]
     told = [(text[:at], text[at + 1 :]) for at in commas]

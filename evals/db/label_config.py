@@ -9,7 +9,14 @@ from evals.engine.kinds.kind import Kind
 from evals.engine.kinds.table import ASKED, KINDS, asked_kind, tags_of
 from evals.engine.reading import MASKED_SHAPES, ObjectOf, Reading
 from predictions.models import Project
-from predictions.regions.config import Config, Control, aliases_among, label_sources, read_config
+from predictions.regions.config import (
+    Config,
+    Control,
+    aliases_among,
+    label_sources,
+    own_steps_of,
+    read_config,
+)
 
 NO_TASK_TYPE = (
     "Nothing in the labelling config can be evaluated. It needs "
@@ -180,6 +187,7 @@ def _reading(
         label_map=label_map,
         is_closed=labels["is_closed"],
         is_tree=kind.is_tree,
+        own_steps=own_steps_of(controls) if kind.is_tree else {},
         # The lengths of paragraphs say where a span is; of a text it says so itself.
         needs_data=kind.needs_data and any(one.text_key for one in objects),
         objects=objects,
@@ -199,11 +207,21 @@ def _elsewhere(config: Config, objects: Sequence[ObjectOf]) -> frozenset[str]:
 def _by_stored_names(
     label_map: Mapping[str, str | None], aliases: Mapping[str, str]
 ) -> dict[str, str | None]:
-    """The map with the stored names of labels that it names as they are shown, on either side."""
+    """The map with the stored names of labels that it names as they are shown, on either side.
+
+    A Refusal for two names of one label that it gives to two classes.
+    """
     meant = {
         name: None if called is None else aliases.get(called, called)
         for name, called in label_map.items()
     }
+    for shown, stored in aliases.items():
+        if shown in meant and stored in meant and meant[shown] != meant[stored]:
+            raise Refusal(
+                f"labelMap: {stored!r} and {shown!r} are one label, stored and shown: give both "
+                "the same class, or leave one out.",
+                "invalid_request",
+            )
     return {aliases[name]: meant[name] for name in meant if name in aliases} | meant
 
 

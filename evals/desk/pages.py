@@ -28,6 +28,7 @@ from evals.desk.card import is_cancelled
 from evals.desk.starting import advice
 from evals.desk.starting.once import once
 from evals.documents.document import moment
+from evals.documents.names import with_background
 from evals.documents.refusals import Refusal
 from evals.documents.slices import NONE
 from evals.engine.kinds.table import KINDS
@@ -237,6 +238,7 @@ def _data(evaluation: ModelEval, api: str, image_id: str | None = None) -> dict[
         **{name: of_kind[name] for name in ("drawing", "measure")},
         "hasPrecision": of_kind["has_precision"],
         "classes": evaluation.classes,
+        "background": with_background(evaluation.classes)[-1],
         "canonical": evaluation.confidence,
         "imageId": image_id,
     }

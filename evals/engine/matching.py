@@ -105,6 +105,10 @@ class Pairs:
     #: float64, in (0, 1].
     iou: Floats
 
+    def chosen(self, which: Ints | Bools) -> "Pairs":
+        """Those of these places."""
+        return Pairs(self.detection[which], self.object[which], self.iou[which])
+
 
 class Verdict(StrEnum):
     """What became of one detection or object at one confidence."""

@@ -35,6 +35,8 @@ class Notes:
     other_ratio: int = 0
     #: Detections whose score is below 0 or above 1.
     odd_scores: int = 0
+    #: Detections without a score, that have a number where tools put one and where none is read.
+    scores_elsewhere: int = 0
     #: Shapes that lie wholly outside of their image.
     outside: int = 0
     #: The largest x, y, width or height of each side's shapes, in per cent; 0 without shapes.
@@ -51,6 +53,8 @@ class Notes:
     misread_tasks: int = 0
     #: Labels that a labelMap names and that were met, read or not.
     mapped: set[str] = field(default_factory=set)
+    #: Nodes of trees whose own names hold the separator of paths: each reads as another path.
+    own_separators: set[str] = field(default_factory=set)
 
     def ignore(
         self, reason: Reason, *, is_truth: bool, image: int, region: str | int, was_meant: bool

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from predictions.regions.config import is_item, renamed
+from predictions.regions.config import PATH_SEPARATOR, is_item, path_renamed, steps_of
 from predictions.regions.controls import CLASS_KEYS
 from predictions.regions.labels import PassedOver, Reason, label_names
 
@@ -86,6 +86,8 @@ class Reading:
     label_map: Mapping[str, str | None] = field(default_factory=dict)
     #: Whether labels are paths in a tree: what a node is called instead, all below it is, too.
     is_tree: bool = False
+    #: Of a tree, the steps of the nodes whose own names hold the separator of paths, by whole name.
+    own_steps: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: Whether labels that are not among the classes are passed over, instead of becoming classes.
     is_closed: bool = False
     #: Whether the values of the task's objects are needed, not their addresses alone.
@@ -168,10 +170,22 @@ class Reading:
 
     def called(self, name: str) -> str | None:
         """The class that a label is read as; None where it is not read."""
+        if self.is_tree:
+            path = self.called_path(self.steps(name))
+            return None if path is None else PATH_SEPARATOR.join(path)
         if name in self.label_map:
             return self.label_map[name]
-        stored = renamed(name, self.aliases, is_tree=self.is_tree) or name
-        return renamed(stored, self.label_map, is_tree=self.is_tree)
+        return self.label_map.get(stored := self.aliases.get(name, name), stored)
+
+    def called_path(self, path: tuple[str, ...]) -> tuple[str, ...] | None:
+        """The path that a path in a tree is read as; None where it is not read."""
+        if PATH_SEPARATOR.join(path) not in self.label_map:
+            path = path_renamed(path, self.aliases, self.own_steps) or path
+        return path_renamed(path, self.label_map, self.own_steps)
+
+    def steps(self, name: str) -> tuple[str, ...]:
+        """The steps of a path that is told as one text."""
+        return steps_of(name, self.own_steps)
 
     def restated(self, region: Region) -> Region:
         """A region with its labels as they are stored, where `own_aliases` names its control."""
@@ -180,7 +194,7 @@ class Reading:
         if not aliases or not isinstance(value, Mapping):
             return region
         stored = {
-            key: [renamed(name, aliases, is_tree=self.is_tree) or name for name in names]
+            key: [aliases.get(name, name) for name in names]
             for key in CLASS_KEYS & value.keys()
             if (names := label_names(value[key]))
         }
@@ -288,8 +302,9 @@ class Reading:
         """As JSON values, for `reading_of`."""
         document = asdict(self)
         # Most have none, and workers of an earlier version know none.
-        if not self.own_aliases:
-            del document["own_aliases"]
+        for name in ("own_aliases", "own_steps"):
+            if not document[name]:
+                del document[name]
         return {
             name: sorted(value) if isinstance(value, frozenset) else value
             for name, value in document.items()
@@ -311,6 +326,7 @@ def reading_of(document: Mapping[str, Any]) -> Reading:
         **{
             **document,
             **{name: frozenset(document[name]) for name in sets},
+            "own_steps": {name: tuple(of) for name, of in document.get("own_steps", {}).items()},
             "controls": tuple(document["controls"]),
             "objects": tuple(objects),
             "keypoints": tuple((stored, shown) for stored, shown in document["keypoints"]),

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from evals.engine.boxes import NamedBox, Region, Regions, StoredImage
-from evals.engine.reading import Place
+from evals.engine.boxes import NamedBox, Region, Regions, RegionText, StoredImage
+from evals.engine.reading import Place, Reading
 from evals.engine.sides import Row
 from predictions.regions.controls import shape_of
 from predictions.regions.geometry import FARTHEST_PCT, Size
+from predictions.regions.labels import Partners, read_number
 from predictions.regions.shapes import is_upright, own_size
+from predictions_api.names import SCORE, SCORES
 
 FAR = FARTHEST_PCT
 
@@ -16,6 +18,9 @@ FAR = FARTHEST_PCT
 #: raster of tenths of one.
 UNSIZED_PX = (100.0, 100.0)
 UNSIZED_RASTER_PX = (1000.0, 1000.0)
+
+#: Within a region, where tools put its score that is read from the region alone.
+BESIDE = ("value", "meta")
 
 
 def box_row(
@@ -101,3 +106,39 @@ def identity_of(region: Region, at: int) -> Any:
     identity = region.get("id")
     is_one = isinstance(identity, str | int) and not isinstance(identity, bool)
     return identity if is_one and identity != "" else at
+
+
+def scores_elsewhere(image: StoredImage, reading: Reading) -> int:
+    """How many predicted regions of an image have no score, and a number where tools put one: under
+    another name, or in the region's value or meta. It is not read: they count as sure as their
+    prediction.
+    """
+    regions = image.predicted
+    if isinstance(regions, RegionText) and not _may_be_elsewhere(regions.text):
+        return 0
+    partners = Partners(regions)
+    return sum(
+        _is_elsewhere(region)
+        and all(one.get(SCORE) is None for one in (region, *partners.of(region)))
+        and (image.place is None or image.place.holds(region))
+        and not reading.skips(region.get("from_name"), is_truth=False)
+        and not (reading.has_keypoints and shape_of(region.get("type")) == "keypoint")
+        for region in regions
+    )
+
+
+def _may_be_elsewhere(text: str) -> bool:
+    """Whether a stored result may have a score that is not read, told without reading it: nearly
+    none has. As `jsonb` orders keys, a region's own score stands right before its value.
+    """
+    if any(f'"{name}"' in text for name in SCORES):
+        return True
+    first = text.find(f'"{SCORE}"')
+    return first >= 0 and not text.startswith(', "value"', text.find(",", first))
+
+
+def _is_elsewhere(region: Region) -> bool:
+    within = [part for key in BESIDE if isinstance(part := region.get(key), Mapping)]
+    told = [part.get(SCORE) for part in within]
+    told += [part.get(name) for name in SCORES for part in (region, *within)]
+    return any(read_number(one) is not None for one in told)

@@ -157,12 +157,17 @@ class Side:
             return self.regions[position]
         return position - int(np.searchsorted(self.image, self.image[position]))
 
+    def boxed(self) -> Bools:
+        """Which are boxes, turned or not, bool (n,)."""
+        flags = np.ones(len(self.image), dtype=np.bool_)
+        flags[[at for at, one in self.shapes.given.items() if one.rle is not None]] = False
+        flags[self.shapes.outlined.at] = False
+        return flags
+
     def masked(self, n_images: int) -> Bools:
         """Which images have a shape that is no box, bool (n_images,)."""
         flags = np.zeros(n_images, dtype=np.bool_)
-        given = self.shapes.given
-        flags[self.image[[at for at, one in given.items() if one.rle is not None]]] = True
-        flags[self.image[self.shapes.outlined.at]] = True
+        flags[self.image[~self.boxed()]] = True
         return flags
 
     def has_turned(self) -> bool:

@@ -10,6 +10,7 @@ from evals.documents.slices import MOST_VALUES
 from evals.engine.notes import Notes
 from evals.engine.reading import reading_of
 from evals.models import EvalChunk, ModelEval, Split
+from predictions.regions.config import PATH_SEPARATOR
 from predictions.regions.labels import Reason
 
 #: The sides of an evaluation as its answers name them, ground truth first.
@@ -23,6 +24,7 @@ BOXES_BESIDE_OUTLINES = "boxes_beside_outlines"
 WITHIN_ONE_PER_CENT = "within_one_per_cent"
 UNREAD_FACTS = "unread_task_facts"
 UNUSED_NAMES = "unused_label_map"
+ALIKE_PATHS = "alike_paths"
 #: Names that a warning spells out.
 MOST_NAMED = 10
 #: How far shares from 0 to 1 reach that were stored as per cent, and a little for rounding.
@@ -49,6 +51,11 @@ MESSAGES = {
     "score_out_of_range": (
         "{regions} predicted regions have a score below 0 or above 1. Confidences go from 0 to 1: "
         "a region above 1 is kept at all of them, one below 0 at none."
+    ),
+    "unread_score": (
+        "{regions} predicted regions have no score, but a confidence or probability, or a score in "
+        "their value or meta. It is not read: they count as sure as their prediction, without a "
+        "score there as sure ones. Write it as the region's score."
     ),
     "outside_image": (
         "{regions} regions lie wholly outside of their image. Places are per cent of its width and "
@@ -82,6 +89,10 @@ MESSAGES = {
         "The labelMap renames {names}: neither the labelling config nor any region that was read "
         "has a label of that name, so this changes nothing."
     ),
+    ALIKE_PATHS: (
+        "A choice and a path of one name count as one class: {names}. An alias without ' / ' tells "
+        "them apart."
+    ),
     "text_differs": (
         "{regions} spans say another text than stands at their place in the task's text, or reach "
         "beyond its end. They are compared by their place: are its characters counted otherwise, "
@@ -93,6 +104,7 @@ COUNTED = {
     "aspect_ratio_differs": "otherRatio",
     "more_labels": "moreLabels",
     "score_out_of_range": "oddScores",
+    "unread_score": "scoresElsewhere",
     "outside_image": "outside",
     "numbers_beside_dates": "numbersAsDates",
     "text_differs": "otherText",
@@ -122,6 +134,7 @@ def chunk_notes(notes: Notes, rows: Sequence[PlannedRow]) -> dict[str, Any]:
         "moreLabels": notes.more_labels,
         "otherRatio": notes.other_ratio,
         "oddScores": notes.odd_scores,
+        "scoresElsewhere": notes.scores_elsewhere,
         "outside": notes.outside,
         "reachPct": notes.reach_pct,
         "numbersAsDates": notes.numbers_as_dates,
@@ -130,6 +143,7 @@ def chunk_notes(notes: Notes, rows: Sequence[PlannedRow]) -> dict[str, Any]:
         "unreadMeta": notes.unread_meta,
         "misreadTasks": notes.misread_tasks,
         "mapped": sorted(notes.mapped),
+        "ownSeparators": sorted(notes.own_separators),
     }  # fmt: skip
 
 
@@ -161,6 +175,7 @@ def summarise(evaluation: ModelEval) -> None:
         *_nothing_read(evaluation.ignored, notes),
         *_warnings(notes),
         *_unused_names(evaluation, notes),
+        *_alike_paths(evaluation, notes),
     ]
     evaluation.save(update_fields=["ignored", "warnings"])
     for at, side in enumerate(SIDES):
@@ -230,6 +245,24 @@ def _unused_names(
     if unused := [name for name in asked if name not in met and name not in known]:
         message = MESSAGES[UNUSED_NAMES].format(names=spelled_out(list(map(repr, unused))))
         yield {"reason": UNUSED_NAMES, "message": message}
+
+
+def _alike_paths(
+    evaluation: ModelEval, notes: Sequence[dict[str, Any]]
+) -> Iterable[dict[str, Any]]:
+    """The warning about choices that are called as a path is, whose upper nodes are classes."""
+    # A chunk that was counted by an earlier release does not know them.
+    own = {name for one in notes for name in one.get("ownSeparators", ())}
+    alike = [name for name in sorted(own) if _above(name) <= {*evaluation.classes}]
+    if alike:
+        message = MESSAGES[ALIKE_PATHS].format(names=spelled_out(list(map(repr, alike))))
+        yield {"reason": ALIKE_PATHS, "message": message}
+
+
+def _above(name: str) -> set[str]:
+    """The names above a node, where its name is read as a path."""
+    steps = name.split(PATH_SEPARATOR)
+    return {PATH_SEPARATOR.join(steps[:end]) for end in range(1, len(steps))}
 
 
 def spelled_out(names: Sequence[str]) -> str:

@@ -26,6 +26,7 @@ from evals.engine.errors import EvaluationError, UnknownLabels, UnusableRegion
 from evals.engine.kinds.kind import Job
 from evals.engine.matched.shapes import NeedsWider
 from evals.engine.reading import reading_of
+from evals.engine.region_rows import scores_elsewhere
 from evals.jobs import controls, planning, state
 from evals.jobs.finishing import panels, shares
 from evals.jobs.notes import chunk_notes, summarise
@@ -282,11 +283,14 @@ def _count(evaluation: ModelEval, chunk: EvalChunk, mine: Holder) -> None:
     """Counts a chunk and stores it, at once and once; or LeaseLost."""
     with collector.paused():
         images = _images_of(evaluation, chunk)
-        counted = _counted(images, chunk, job_of(evaluation))
+        counted = _counted(images, chunk, job := job_of(evaluation))
         with transaction.atomic():
             chunks.keep(evaluation.pk, chunk.number, mine)
             writes.write_images(evaluation.pk, _new_images(chunk, images, counted))
             counted.notes.misread_tasks = sum(image.is_misread for image in images)
+            counted.notes.scores_elsewhere = sum(
+                scores_elsewhere(image.stored, job.reading) for image in images
+            )
             notes = chunk_notes(counted.notes, [image.row for image in images])
             chunks.add_parts(evaluation.pk, chunk.number, counted.parts, notes)
         # The next chunk is not read beside this one.

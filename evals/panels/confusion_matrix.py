@@ -15,7 +15,7 @@ from evals.db.evaluations import confidence_of
 from evals.db.panels import Kind, matrix
 from evals.db.writes import NewPanel
 from evals.documents.document import OpenDocument, encode
-from evals.documents.names import BACKGROUND
+from evals.documents.names import with_background
 from evals.documents.refusals import TooManyClasses
 from evals.documents.slices import Slice
 from evals.engine.events import N_BINS, Events, Ints, join_events, make_events, pack_events
@@ -70,7 +70,7 @@ def read(evaluation: ModelEval, asked: Asked) -> bytes:
     document = ConfusionMatrix(
         split=split.name,
         confidence_threshold=confidence / 100,
-        classes=[*evaluation.classes, BACKGROUND],
+        classes=with_background(evaluation.classes),
     )
     if wanted == "matrix":
         document.matrix = found.square().tolist()

@@ -77,11 +77,13 @@ def _contender(
 
 
 def _metrics(summary: dict[str, Any]) -> dict[str, float | None]:
-    """Those of the summary, and what the kind is known by where that is none of them."""
+    """Those of the summary, and what the kind is known by; in place of the F1 at one confidence,
+    where it is F1 itself.
+    """
     metrics = dict(summary["metrics"])
     primary = summary["headline"].get("primary")
     if primary is not None and primary["name"] in documents.PRIMARY:
-        metrics.setdefault(primary["name"], primary["value"])
+        metrics[primary["name"]] = primary["value"]
     return metrics
 
 

@@ -13,7 +13,7 @@ from evals.db.images import images_at, source_rows
 from evals.db.snapshot.stored import ReadImage, portions
 from evals.documents.document import encode
 from evals.documents.images import ImageRecord
-from evals.documents.names import BACKGROUND, SPLITS
+from evals.documents.names import SPLITS, with_background
 from evals.documents.refusals import ReportNotFound
 from evals.engine.kinds.keypoints import pixel_points
 from evals.engine.kinds.kind import Job
@@ -69,8 +69,11 @@ def json_lines(evaluation: ModelEval, positions: Sequence[int], confidence: int)
 
 
 def csv_lines(evaluation: ModelEval, positions: Sequence[int], confidence: int) -> Iterator[bytes]:
-    """A header and one row an image; the confusion cells as `actual>predicted:count` by name."""
-    names = [*evaluation.classes, BACKGROUND]
+    """A header and one row an image; the confusion cells as `actual>predicted:count` by name.
+
+    A name that has `>`, `:` or quotes in it, or spaces around it, is in quotes, as in JSON.
+    """
+    names = [_in_cell(name) for name in with_background(evaluation.classes)]
     measured: list[str] | None = None
     for some in records(evaluation, positions, confidence):
         if measured is None:
@@ -80,6 +83,11 @@ def csv_lines(evaluation: ModelEval, positions: Sequence[int], confidence: int) 
         yield _csv(_csv_row(record, names, measured) for record in some)
     if measured is None:
         yield _csv([CSV_COLUMNS])
+
+
+def _in_cell(name: str) -> str:
+    is_plain = name == name.strip() and not set(name) & set('>:"')
+    return name if is_plain else encode(name).decode()
 
 
 def _csv(rows: Iterable[Sequence[Any]]) -> bytes:

@@ -140,18 +140,18 @@ def quality(server: Server, header: Report, split: str) -> Report:
     """The score of a split, named: mAP at an IoU of 0.50, or what the kind is known by."""
     metrics = server.evals("GET", f"/{header['evalId']}/map-results")["splits"].get(split) or {}
     primary = header["summary"].get("primary") or {"name": "mAP"}
-    scores = {**metrics, "mAP": metrics.get("map50"), **(metrics.get("metrics") or {})}
+    # The F1 beside `metrics` is that of one confidence.
+    scores = {**metrics, "mAP": metrics.get("map50"), "f1": None, **(metrics.get("metrics") or {})}
     is_map = primary["name"].startswith("mAP")
     is_high = is_map or primary["higherIsBetter"]
-    for name in ("mAP", "mIoU", "accuracy") if is_map else (primary["name"],):
+    for name in (names := ("mAP", "mIoU", "accuracy") if is_map else (primary["name"],)):
         if scores.get(name) is not None:
             found = {"name": name, "value": float(scores[name]), "higherIsBetter": is_high}
             if "missing" in scores:  # An error of answered tasks alone, not of the others.
                 of = scores["pairs"] + scores["missing"]
                 found["answered"] = f"{scores['pairs']} of {of} tasks"
             return found
-    name = "mAP" if is_map else primary["name"]
-    raise Refused(f"{header['evalId']} has no {name} on the {split} split: nothing is there.")
+    raise Refused(f"{header['evalId']} has no {names[0]} on the {split} split: empty, or too old.")
 
 
 def recalls(server: Server, header: Report, split: str, confidence: int) -> Recalls:

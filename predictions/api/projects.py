@@ -64,12 +64,12 @@ class ProjectViewSet(Rows):
         asked = ProjectListParameters.read(request.query_params)
         page = self.paginate_queryset(self._chosen(asked)) or []
         include = asked["include"]
+        is_counted = not include or not projects.COUNTS.isdisjoint(include)
+        ids = [project.pk for project in page]
+        totals = projects.totals_of_projects(ids) if is_counted else {}
+        shown = [{**ProjectSerializer(p).data, **totals.get(p.pk, {})} for p in page]
         if include:
-            whole = [self._document(project, counted=False) for project in page]
-            shown = [{n: p[n] for n in ["id", *include] if n in p} for p in whole]
-        else:
-            totals = projects.totals_of_projects([project.pk for project in page])
-            shown = [{**ProjectSerializer(p).data, **totals.get(p.pk, {})} for p in page]
+            shown = [{n: p[n] for n in ["id", *include] if n in p} for p in shown]
         return self.get_paginated_response(shown)
 
     def _chosen(self, asked: Mapping[str, Any]) -> QuerySet[Project]:

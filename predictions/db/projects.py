@@ -81,6 +81,10 @@ def _totals(row: Sequence[Any]) -> dict[str, int]:
     }
 
 
+#: The keys of a project's document that are counted.
+COUNTS = frozenset(_totals([0] * 8))
+
+
 def lock_title(title: str, *, workspace_id: int) -> None:
     """Whoever locks the same title of the workspace now waits until this transaction ends."""
     fetch_one("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [title, workspace_id])

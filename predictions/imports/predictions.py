@@ -48,8 +48,6 @@ MAX_INT32 = 2**31 - 1
 UNNAMED_VERSION = "undefined"
 # What is read of a prediction.
 OF_PREDICTION = by_letters(["result", "score", "model_version", "task", "external_id"])
-# What tools call a score: left unread, every prediction would count as a sure one.
-SCORES = ("confidence", "probability")
 # So many tasks are remembered from batch to batch; some 100 bytes each.
 MOST_KNOWN = 50_000
 
@@ -127,8 +125,6 @@ def refuse_misspelt(item: dict[str, Any], known: dict[str, str], what: str) -> N
 def prediction_row(project: Project, item: Any, index: int, task: int | Named) -> PredictionRow:
     """The row for an item whose task is known. Refused with all that is wrong, `; ` between."""
     refuse_misspelt(item, OF_PREDICTION, "Prediction")
-    if "score" not in item and (other := next((one for one in SCORES if one in item), None)):
-        raise Refused(f"Prediction[{other}]: did you mean score?")
     if project.validate_predictions:
         score = item.get("score")
         found = labelling.problems(project.label_config, item.get("result"), score)

@@ -300,17 +300,61 @@ def aliases_among(config: Config, controls: Iterable[Control]) -> Aliases:
     return Aliases(shared, own)
 
 
-def renamed(name: str, by: Mapping[str, str | None], *, is_tree: bool) -> str | None:
-    """What `by` calls a name, or the name itself; in a tree the longest part of a path that it
-    names is called so, and all below it, too.
+def own_steps_of(controls: Iterable[Control]) -> dict[str, tuple[str, ...]]:
+    """The steps of nested choices where a name itself holds the separator, by the whole name; the
+    name of another choice's path is that path.
     """
-    steps = name.split(PATH_SEPARATOR) if is_tree and by else [name]
-    for end in range(len(steps), 0, -1):
-        part = PATH_SEPARATOR.join(steps[:end])
+    paths = {path for one in controls for path in one.paths}
+    named = {PATH_SEPARATOR.join(path): path for path in paths}
+    split = {name: tuple(name.split(PATH_SEPARATOR)) for name in named}
+    return {name: named[name] for name in named if split[name] not in paths}
+
+
+def steps_of(name: str, own_steps: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The steps of a path that is told as one text, those of `own_steps` and below them as there.
+
+    >>> steps_of("A / B / C", {}), steps_of("A / B / C", {"A / B": ("A / B",)})
+    (('A', 'B', 'C'), ('A / B', 'C'))
+    """
+    steps = tuple(name.split(PATH_SEPARATOR))
+    for end in range(len(steps), 0, -1) if own_steps else ():
+        known = own_steps.get(PATH_SEPARATOR.join(steps[:end]))
+        if known is not None:
+            return (*known, *steps[end:])
+    return steps
+
+
+def path_renamed(
+    path: tuple[str, ...],
+    by: Mapping[str, str | None],
+    own_steps: Mapping[str, tuple[str, ...]],
+) -> tuple[str, ...] | None:
+    """What `by` calls a path in a tree, or the path itself: the longest part of it that is named
+    there is called so, and all below it, too.
+    """
+    for end in range(len(path), 0, -1) if by else ():
+        part = PATH_SEPARATOR.join(path[:end])
         if part in by:
             other = by[part]
-            return None if other is None else PATH_SEPARATOR.join([other, *steps[end:]])
-    return name
+            return None if other is None else (*steps_of(other, own_steps), *path[end:])
+    return path
+
+
+class StoredNames:
+    """Labels of a control as they are stored; in a Taxonomy any part of a path may be as shown."""
+
+    def __init__(self, config: Config, control: Control) -> None:
+        self._aliases = aliases_of(label_sources(config, control))
+        self._is_tree = control.tag.tag == "Taxonomy"
+        self._own_steps = own_steps_of([control]) if self._is_tree else {}
+
+    def of(self, names: Iterable[str]) -> list[str]:
+        """The names, each as it is stored."""
+        if not self._is_tree:
+            return [self._aliases.get(name, name) for name in names]
+        own = self._own_steps
+        paths = (path_renamed(steps_of(name, own), self._aliases, own) for name in names)
+        return [PATH_SEPARATOR.join(path) for path in paths if path is not None]
 
 
 def names_of(config: Config, label: str, *, control: str | None) -> list[str]:

@@ -119,7 +119,11 @@ def problems(label_config: str, result: Any, score: float | None) -> list[str]:
     value: dict[str, Any] = {"result": result}
     if score is not None:
         value["score"] = score
-    found: list[str] = interface(label_config).validate_prediction(value, return_errors=True)
+    told: list[str | list[str]] = interface(label_config).validate_prediction(
+        value, return_errors=True
+    )
+    # What it says of relations is a list among the texts.
+    found = [text for one in told for text in ([one] if isinstance(one, str) else one)]
     # The library looks at no labels but those of the region's own control.
     return found or list(unusable_labels(result))
 

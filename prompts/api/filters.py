@@ -68,7 +68,8 @@ def _aligned(wanted: SubsetFilter, asked: Mapping[str, Any], config: Config) -> 
     combined = {
         "all": f"{predicted} OR {true}",
         "true_positive": f"{predicted} AND {true}",
-        "false_positive": f"{predicted} AND NOT {true}",
+        # Without ground truth nothing is known to be wrong.
+        "false_positive": f"{predicted} AND a.id IS NOT NULL AND NOT {true}",
         "false_negative": f"NOT {predicted} AND {true}",
     }
     wanted.add(combined[asked["alignment_outcome"]], *predicted_params, *true_params)

@@ -187,7 +187,7 @@ class SubsetTaskParameters(Parameters):
     alignment_outcome = ChoiceParameter(
         ["all", "true_positive", "false_positive", "false_negative"],
         default="all",
-        help_text="Which of both.",
+        help_text="Which of both; a false positive is of a task with ground truth.",
     )
     include_total = FlagParameter(
         default=True, help_text="Whether task_count is told; true by default."

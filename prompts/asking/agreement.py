@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from predictions.regions.config import Config, Control, aliases_of, label_sources, renamed
+from predictions.regions.config import Config, Control, StoredNames
 from predictions.regions.controls import CLASS_KEYS
 from predictions.regions.labels import label_names, read_number, read_text
 from predictions_api.http.storable import is_number
@@ -36,7 +36,7 @@ class Comparison:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._aliases: dict[str, Mapping[str, str]] = {}
+        self._stored: dict[str, StoredNames] = {}
 
     def agreement(self, result: Sequence[Region], truth: Sequence[Region]) -> float:
         """F1 of the answers and regions of two results, 0 to 1; two empty results agree (1.0).
@@ -96,10 +96,9 @@ class Comparison:
         names = label_names(listed)
         if names is None or control is None:
             return names
-        if control.name not in self._aliases:
-            self._aliases[control.name] = aliases_of(label_sources(self._config, control))
-        aliases, is_tree = self._aliases[control.name], control.tag.tag == "Taxonomy"
-        return [renamed(name, aliases, is_tree=is_tree) or name for name in names]
+        if control.name not in self._stored:
+            self._stored[control.name] = StoredNames(self._config, control)
+        return self._stored[control.name].of(names)
 
     def _value(self, region: Region, control: Control | None) -> Any:
         value = region.get("value")

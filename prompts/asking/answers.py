@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from predictions.regions.config import KEPT_BYTES, PATH_SEPARATOR, Config, Control, read_config
 from predictions.regions.labelling import interface, problems
+from predictions.regions.labels import read_number
 from predictions.regions.lists import Region
 from predictions_api.http.storable import Refused
 from predictions_api.operations.caches import kept_by_text
+from prompts.asking import times
 
 if TYPE_CHECKING:
     import jsonschema
@@ -26,6 +28,7 @@ SINGLE = "Choices"
 SCALARS = frozenset({"string", "number", "integer", "boolean"})
 
 
+STARS = "How many stars, 1 to {most}"
 NOTHING_TO_FILL = (
     "The labelling config has no control for a prompt to fill: those about single regions, pages or"
     " items, and those whose labels are in the task's data, are not asked for."
@@ -42,27 +45,40 @@ def answer_schema(label_config: str) -> dict[str, Any]:
 
     The library's own schema, mended where its regions and it disagree: a control that draws
     regions takes a list of them, percentages reach from 0 to 100, and a whole number is a number
-    (`oneOf` integer and number refuses it). Nested choices are asked for by their paths. Left out
-    are controls that an answer cannot be about: see `_is_asked`.
+    (`oneOf` integer and number refuses it). Nested choices are asked for by their paths, stars from
+    one on: 0 is no rating. Left out are controls that an answer cannot be about: see `_is_asked`.
     """
-    schema: dict[str, Any] = copy.deepcopy(interface(label_config).to_json_schema())
-    asked, config = schema["properties"], read_config(label_config)
+    schema, config = _library_schema(label_config), read_config(label_config)
+    asked = schema["properties"]
     for one in config.controls:
         if not _is_asked(config, one):
             asked.pop(one.name, None)
     if not asked:
         raise Refused(NOTHING_TO_FILL)
+    schema["required"] = [name for name in schema["required"] if name in asked]
     for name, control in asked.items():
         _mend(control)
         tag, known = interface(label_config).get_control(name), config.control(name)
         is_drawn = tag.tag.lower().endswith("labels") or (known and known.tag.place)
         if control.get("type") == "object" and is_drawn:
             asked[name] = {"type": "array", "items": control}
+        if tag.tag == "Rating":
+            control |= {"minimum": 1, "description": STARS.format(most=control["maximum"])}
         if known is not None and is_tree(known):
             (control if control["type"] == "string" else control["items"])["enum"] = list(
                 _paths(known)
             )
     return schema
+
+
+def _library_schema(label_config: str) -> dict[str, Any]:
+    """The library's schema. Refused where it makes none, as of `maxRating="x"`, or of a `Pairwise`
+    of one object.
+    """
+    try:
+        return copy.deepcopy(interface(label_config).to_json_schema())
+    except Exception as error:  # the library raises bare exceptions of many kinds
+        raise Refused(f"The labelling config gives no usable schema: {error}.") from None
 
 
 def _is_asked(config: Config, control: Control) -> bool:
@@ -234,7 +250,26 @@ def checked_regions(label_config: str, result: list[Region]) -> list[Region]:
     """The regions as given. InvalidAnswer for what the labelling config does not allow."""
     if found := problems(label_config, result, None):
         raise InvalidAnswer("; ".join(found)[:500])
+    for region in result:
+        _check_value(label_config, region)
     return result
+
+
+def _check_value(label_config: str, region: Region) -> None:
+    """InvalidAnswer for what the library takes and is no answer: 0 stars, which evaluations pass
+    over, and a DateTime that is neither of ISO 8601 nor in the `format` that the config gives it.
+    """
+    kind = region.get("type")
+    if kind not in {"rating", "datetime"}:
+        return
+    name, value = region["from_name"], region["value"]
+    if kind == "rating":
+        if read_number(value["rating"]) == 0:
+            raise InvalidAnswer(f"{name}: 0 stars are no rating.")
+        return
+    told, form = value["datetime"], interface(label_config).get_control(name).attr.get("format")
+    if not (times.is_iso(told) or (form and times.is_in_form(told, form))):
+        raise InvalidAnswer(f"{name}: {told[:100]!r} is no date or time, as 2024-01-31T10:00.")
 
 
 def single_choice(label_config: str) -> str | None:

@@ -7,10 +7,10 @@ from predictions.regions.config import (
     PATH_SEPARATOR,
     Config,
     Control,
+    StoredNames,
     aliases_of,
     label_sources,
     read_config,
-    renamed,
 )
 from predictions.regions.controls import CLASS_KEYS
 from predictions.regions.labelling import interface
@@ -113,7 +113,7 @@ def _as_asked(config: Config, name: str, asked: Mapping[str, Any], value: Any) -
         return value
     if control.tag.tag == "Taxonomy":
         paths = dict(zip((stored for stored, _ in control.labels), control.paths, strict=True))
-        known = [renamed(one, aliases, is_tree=True) or one for one in names]
+        known = StoredNames(config, control).of(names)
         return [list(paths.get(one, one.split(PATH_SEPARATOR))) for one in known]
     stored = list(dict.fromkeys(aliases.get(one, one) for one in names))
     return stored[0] if kind == "string" else stored

@@ -26,7 +26,19 @@ HAS_OUTCOME = "The task has an outcome in this run already."
 
 def _outcome(label_config: str, item: Mapping[str, Any]) -> Outcome:
     """An answer as a prediction, or as a failure where the labelling config does not allow it."""
-    cost: dict[str, Any] = {
+    took = _took(item)
+    try:
+        result = json_text(_regions(label_config, item["output"]))
+    except (answers.InvalidAnswer, Refused) as exc:
+        return Outcome(
+            item["task_id"], error_type="InvalidAnswer", message=str(exc), score=None, **took
+        )
+    return Outcome(item["task_id"], result=result, **took)
+
+
+def _took(item: Mapping[str, Any]) -> dict[str, Any]:
+    """What was spent on a task, be it answered or failed, as fields of an `Outcome`."""
+    took: dict[str, Any] = {
         "inference_time": item.get("inference_time"),
         "prompt_tokens": item.get("prompt_tokens"),
         "completion_tokens": item.get("completion_tokens"),
@@ -35,14 +47,8 @@ def _outcome(label_config: str, item: Mapping[str, Any]) -> Outcome:
         "total_cost": _total_cost(item),
     }
     if item.get("message_counts") is not None:
-        cost["extra"] = {"message_counts": item["message_counts"]}
-    try:
-        result = json_text(_regions(label_config, item["output"]))
-    except (answers.InvalidAnswer, Refused) as exc:
-        return Outcome(
-            item["task_id"], error_type="InvalidAnswer", message=str(exc), score=None, **cost
-        )
-    return Outcome(item["task_id"], result=result, **cost)
+        took["extra"] = {"message_counts": item["message_counts"]}
+    return took
 
 
 def _total_cost(item: Mapping[str, Any]) -> float | None:
@@ -76,6 +82,7 @@ def store_failures(run: ModelRun, items: Sequence[Mapping[str, Any]]) -> list[di
             score=None,
             error_type=(item.get("error_type") or "Error").replace("\0", ""),
             message=(item.get("message") or "").replace("\0", ""),
+            **_took(item),
         )
         for item in items
     ]
@@ -98,9 +105,12 @@ def _store(run: ModelRun, batch: Sequence[Outcome]) -> list[dict[str, Any]]:
         is_replay = bool(left) and stored.status != ModelRun.Status.CANCELED
         if not is_replay or not all(_changes_nothing(outcome, known) for outcome in left):
             raise ValidationError([f"The run has ended: {stored.status}. Nothing is stored."])
+    passed_over = {outcome.task_id for outcome in left} | stored.repeated
+    have_one = known.keys() | stored.repeated
     return [
-        {"task_id": task_id, "reason": HAS_OUTCOME if task_id in known else UNKNOWN_TASK}
-        for task_id in dict.fromkeys(outcome.task_id for outcome in left)
+        {"task_id": task_id, "reason": HAS_OUTCOME if task_id in have_one else UNKNOWN_TASK}
+        for task_id in dict.fromkeys(outcome.task_id for outcome in batch)
+        if task_id in passed_over
     ]
 
 

@@ -33,6 +33,8 @@ class Stored:
 
     status: str
     accepted: frozenset[int] = field(default_factory=frozenset)
+    # Tasks that the batch names more often than counts.
+    repeated: frozenset[int] = field(default_factory=frozenset)
     # Why no more money may be spent on this run; empty while it may.
     spent: str = ""
 
@@ -49,7 +51,7 @@ def store(run_id: int, outcomes: Sequence[Outcome], *, owner: UUID | None = None
     run = rows.lock(run_id)
     if run is None or not state.may("store", run.status):
         return Stored(run.status if run else ModelRun.Status.CANCELED)
-    chosen = _one_a_task(outcomes)
+    chosen, repeated = _one_a_task(outcomes)
     may_replace = owner is None and run.total_failed > 0
     earlier = items.with_outcome(run_id, list(chosen)) if may_replace else {}
     accepted = items.accept(run_id, {key: _status(chosen[key]) for key in chosen}, owner)
@@ -65,7 +67,7 @@ def store(run_id: int, outcomes: Sequence[Outcome], *, owner: UUID | None = None
         spent = budgets.spend(run.connection_id, cost)
         spent = rows.count(run_id, kept, agreements, n_replaced=len(failed)) or spent
     status = state.finish_if_done(run_id) or ModelRun.Status.IN_PROGRESS
-    return Stored(status, accepted, spent)
+    return Stored(status, accepted, accepted & repeated, spent)
 
 
 def store_or_fail(run_id: int, outcomes: Sequence[Outcome], *, owner: UUID) -> Stored:
@@ -88,7 +90,12 @@ def store_or_fail(run_id: int, outcomes: Sequence[Outcome], *, owner: UUID) -> S
         store_or_fail(run_id, half, owner=owner) for half in (outcomes[:middle], outcomes[middle:])
     )
     spent = second.spent or first.spent
-    return Stored(second.status, first.accepted | second.accepted, spent)
+    return Stored(
+        second.status,
+        first.accepted | second.accepted,
+        first.repeated | second.repeated,
+        spent,
+    )
 
 
 def _not_stored(outcome: Outcome) -> Outcome:
@@ -98,13 +105,17 @@ def _not_stored(outcome: Outcome) -> Outcome:
     )
 
 
-def _one_a_task(outcomes: Sequence[Outcome]) -> dict[int, Outcome]:
+def _one_a_task(outcomes: Sequence[Outcome]) -> tuple[dict[int, Outcome], frozenset[int]]:
+    """The outcome of each task, and the tasks of which another one is passed over."""
     chosen: dict[int, Outcome] = {}
+    repeated = set()
     for outcome in outcomes:
         first = chosen.setdefault(outcome.task_id, outcome)
         if outcome.is_prediction and not first.is_prediction:
             chosen[outcome.task_id] = rows.with_earlier(outcome, rows.taken_by(first))
-    return chosen
+        elif first is not outcome:
+            repeated.add(outcome.task_id)
+    return chosen, frozenset(repeated)
 
 
 def _status(outcome: Outcome) -> str:

@@ -32,6 +32,10 @@ __all__ = ["address", "unbuffered_sockets"]
 GATE = Path(__file__).resolve().parents[2] / "examples" / "ci_gate" / "gate.py"
 WITHIN_S = 60
 NUMBERS = '<View><Text name="text" value="$text"/><Number name="answer" toName="text"/></View>'
+ENTITIES = (
+    '<View><Text name="text" value="$text"/><Labels name="label" toName="text">'
+    '<Label value="PER"/></Labels></View>'
+)
 MAP = pytest.approx((51 / 101 + 0.5) / 2)
 
 
@@ -235,6 +239,33 @@ def test_a_kind_without_map_goes_by_its_own_error(
     limited = build("v2", *options, "--score-limit", "0.5")
     assert limited.report["reasons"] == ["meanAbsoluteError 1.000 is above 0.500"]
     assert limited.report["metric"]["isWorse"] is True
+
+
+@pytest.mark.parametrize("confidence", ["20", "60"])
+def test_spans_go_by_the_f1_of_all_predictions(
+    build: Build, ada: Caller, make_project: MakeProject, confidence: str
+) -> None:
+    """What named entities are known by, and not the F1 of a confidence, which was 1 of both."""
+    made = make_project(ada, ENTITIES, title="Entities")
+    span = {"from_name": "label", "to_name": "text", "type": "labels"}
+    found = {**span, "value": {"start": 0, "end": 3, "labels": ["PER"]}}
+    wrong = {**span, "value": {"start": 4, "end": 7, "labels": ["PER"]}}
+    item = {
+        "data": {"text": "Ada and Eve"},
+        "annotations": [{"result": [found], "ground_truth": True}],
+        "predictions": [
+            {"result": [{**found, "score": 0.9}], "model_version": "v1"},
+            {
+                "result": [{**found, "score": 0.9}, {**wrong, "score": 0.1}],
+                "model_version": "v2",
+            },
+        ],
+    }
+    load(ada, made, [item])
+    accept(ada, computed(ada, made, "v1"))
+
+    worse = build("v2", "--project", made.slug, "--confidence", confidence)
+    assert worse.report["reasons"] == ["f1 fell from 1.000 to 0.667, by more than 0.01"]
 
 
 @pytest.mark.parametrize(("kind", "said"), [("Number", 10), ("Rating", 4)])

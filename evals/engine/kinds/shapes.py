@@ -29,7 +29,7 @@ from evals.engine.kinds.kind import (
     Total,
 )
 from evals.engine.matched.crowds import within_crowds
-from evals.engine.matched.shapes import matched_shapes, refuse_narrow, shape_batch
+from evals.engine.matched.shapes import as_masks, matched_shapes, refuse_narrow, shape_batch
 from evals.engine.matching import (
     Detections,
     Objects,
@@ -88,7 +88,11 @@ def _count(chunk: Chunk, job: Job, notes: Notes, *, all_shapes: bool) -> Tally:
     precision_of = precision_states(batch, measure_of(job.iou_type), job)
     in_crowd = within_crowds(truth, predicted, boxes, MATCHED)
     errors = assign(
-        objects, predicted.detections(in_crowd), pairs, chunk.positions, n_classes=len(job.classes)
+        objects,
+        predicted.detections(in_crowd),
+        as_masks(pairs, truth, predicted, boxes, batch),
+        chunk.positions,
+        n_classes=len(job.classes),
     )
 
     def state_of(is_mine: Bools) -> bytes:

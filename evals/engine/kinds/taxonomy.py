@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import reduce
+from itertools import islice
 from operator import add
 from typing import Any
 
@@ -45,12 +46,14 @@ def _answers(
         if region.get("type") != "taxonomy":
             raise PassedOver(Reason.OTHER_CONTROL)
         named: Named = []
-        paths = _paths(value_of(region).get("taxonomy"))
+        paths = _paths(value_of(region).get("taxonomy"), reading)
         for path in paths:
             if path not in known:
-                known[path] = _path_and_above(reading.called(PATH_SEPARATOR.join(path)))
-                above = {PATH_SEPARATOR.join(path[:end]) for end in range(1, len(path) + 1)}
+                called = reading.called_path(path) or ()
+                known[path] = _path_and_above(called)
+                above = {name for name, _ in _path_and_above(path)}
                 notes.mapped |= above & reading.label_map.keys()
+                notes.own_separators |= _own_separators(called)
             named += known[path]
         if paths and not named:
             raise PassedOver(Reason.OTHER_CLASS)
@@ -61,15 +64,22 @@ def _answers(
     return read_answers(images, classes, read, reading=as_called, notes=notes)
 
 
-def _path_and_above(called: str | None) -> Named:
+def _path_and_above(path: tuple[str, ...]) -> Named:
     """The nodes of a path, none of one that is not read."""
-    steps = [] if called is None else called.split(PATH_SEPARATOR)
-    ends = range(1, len(steps) + 1)
-    return [(PATH_SEPARATOR.join(steps[:end]), end == len(steps)) for end in ends]
+    ends = range(1, len(path) + 1)
+    return [(PATH_SEPARATOR.join(path[:end]), end == len(path)) for end in ends]
 
 
-def _paths(value: Any) -> list[tuple[str, ...]]:
-    """Chosen paths: a list of paths, or of names without anything above them."""
+def _own_separators(path: tuple[str, ...]) -> set[str]:
+    """The first node of a path whose name reads as another path, as a step holds the separator."""
+    names = ((name, path[:end]) for end, (name, _) in enumerate(_path_and_above(path), 1))
+    return set(
+        islice((name for name, steps in names if tuple(name.split(PATH_SEPARATOR)) != steps), 1)
+    )
+
+
+def _paths(value: Any, reading: Reading) -> list[tuple[str, ...]]:
+    """Chosen paths: a list of paths, or of names as `steps` reads them."""
     if value is None:
         raise PassedOver(Reason.NO_LABEL)
     listed = [value] if isinstance(value, str) else value
@@ -80,7 +90,7 @@ def _paths(value: Any) -> list[tuple[str, ...]]:
         path = one if isinstance(one, list) and one else [one]
         if not all(isinstance(step, str) and step for step in path):
             raise PassedOver(Reason.INVALID_LABEL)
-        paths.append(tuple(path))
+        paths.append(tuple(path) if path is one else reading.steps(one))
     return paths
 
 

@@ -34,7 +34,7 @@ def rows_of(
     grouped = np.flatnonzero(np.isin(images[0][pairs.object], silent))
     if not len(grouped):
         return rows[0], rows[1]
-    some = Pairs(pairs.detection[grouped], pairs.object[grouped], pairs.iou[grouped])
+    some = pairs.chosen(grouped)
     has_silent = (channels[0][some.object] < 0) | (channels[1][some.detection] < 0)
     groups = _Groups(some, is_apart[grouped], n_objects=len(rows[0]))
     # First what is of one channel, then what overlaps most.

@@ -127,7 +127,7 @@ def of_one_channel(pairs: Pairs, truth: Track, predicted: Track) -> Pairs:
 
 
 def _chosen(pairs: Pairs, which: Bools) -> Pairs:
-    return Pairs(pairs.detection[which], pairs.object[which], pairs.iou[which])
+    return pairs.chosen(which)
 
 
 def _equal_instants(truth: Track, predicted: Track) -> Iterator[Pairs]:

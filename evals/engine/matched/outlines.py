@@ -3,7 +3,8 @@
 All images are looked at together; only what may overlap is rasterised, and compared by runs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
@@ -36,20 +37,40 @@ def outline_pairs(
     """
     if not is_mine.any():
         return
-    near = _near(truth, predicted, boxes_px, is_mine, within_classes)
+    near = near_pairs(truth, predicted, boxes_px)
+    chosen = is_mine[predicted.image[near.detection]]
+    if within_classes:
+        chosen &= truth.label[near.object] == predicted.label[near.detection]
+    near = near.chosen(chosen)
     near = _may_reach(near, truth, predicted, boxes_px, least_iou)
+    yield from pixel_pairs(
+        near, (truth, partial(_rles, truth)), (predicted, partial(_rles, predicted))
+    )
+
+
+def pixel_pairs(
+    near: Pairs,
+    truth: tuple[Side, Callable[[Ints], list[Rle]]],
+    predicted: tuple[Side, Callable[[Ints], list[Rle]]],
+) -> Iterator[Pairs]:
+    """Those of the pairs that have pixels in common, with the IoU of these.
+
+    `near` are sorted by detection; each side comes with what gives the masks at some positions.
+    `TooManyPairs` for an image with more than can be compared.
+    """
+    (side, rles_of), (their_side, their_rles_of) = truth, predicted
     theirs, at = np.unique(near.detection, return_inverse=True)
     mine, its = np.unique(near.object, return_inverse=True)
-    rles, their_rles = _rles(truth, mine), _rles(predicted, theirs)
-    image = predicted.image[near.detection]
+    rles, their_rles = rles_of(mine), their_rles_of(theirs)
+    image = their_side.image[near.detection]
     lengths, their_lengths = (
         np.array([len(rle["counts"]) for rle in side]) for side in (rles, their_rles)
     )
-    _refuse_long(predicted, image, lengths[its] + their_lengths[at])
-    n_images = len(is_mine)
+    _refuse_long(their_side, image, lengths[its] + their_lengths[at])
+    n_images = int(image.max(initial=-1)) + 1
     ends = [
         np.searchsorted(image_of, np.arange(n_images), "right")
-        for image_of in (predicted.image[theirs], truth.image[mine], image)
+        for image_of in (their_side.image[theirs], side.image[mine], image)
     ]
     for (d, t, first), (d_end, t_end, end) in _cut(*ends):
         iou = rle_iou(their_rles[d:d_end], rles[t:t_end])[at[first:end] - d, its[first:end] - t]
@@ -57,20 +78,10 @@ def outline_pairs(
         yield Pairs(near.detection[first:end][met], near.object[first:end][met], iou[met])
 
 
-def _near(
-    truth: Side,
-    predicted: Side,
-    boxes_px: tuple[Floats, Floats],
-    is_mine: Bools,
-    within_classes: bool,
-) -> Pairs:
+def near_pairs(truth: Side, predicted: Side, boxes_px: tuple[Floats, Floats]) -> Pairs:
     """The pairs whose bounding boxes, widened for rasterising, overlap."""
     objects, detections = truth.objects(), predicted.detections()
-    found = box_pairs(objects, boxes_px[0] + WIDENED_PX, detections, boxes_px[1] + WIDENED_PX)
-    chosen = is_mine[predicted.image[found.detection]]
-    if within_classes:
-        chosen &= truth.label[found.object] == predicted.label[found.detection]
-    return Pairs(found.detection[chosen], found.object[chosen], found.iou[chosen])
+    return box_pairs(objects, boxes_px[0] + WIDENED_PX, detections, boxes_px[1] + WIDENED_PX)
 
 
 def _may_reach(

@@ -1,6 +1,8 @@
 """Shapes on images: which of two sides overlap, and what average precision compares of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -8,7 +10,7 @@ import numpy as np
 from evals.engine.errors import EvaluationError, TooManyPairs, UnusableRegion
 from evals.engine.events import Ints
 from evals.engine.matched.crowds import within_crowds
-from evals.engine.matched.outlines import outline_pairs
+from evals.engine.matched.outlines import near_pairs, outline_pairs, pixel_pairs
 from evals.engine.matched.stand_ins import compared_masks, masks_that_may_match
 from evals.engine.matching import (
     AT_THRESHOLD,
@@ -139,10 +141,44 @@ def shape_pairs(
     classes are not looked for, and pairs that overlap by less than `least_iou` may be missing.
     `UnusableRegion` for an image with more than can be compared.
     """
-    try:
+    with _all_usable(predicted):
         return _shape_pairs(
             truth, predicted, boxes_px, within_classes=within_classes, least_iou=least_iou
         )
+
+
+def as_masks(
+    pairs: Pairs, truth: Side, predicted: Side, boxes_px: tuple[Floats, Floats], batch: Batch
+) -> Pairs:
+    """The overlapping pairs of a chunk as average precision compares them: where it compares masks,
+    two boxes by their pixels, too. `batch` has the masks; `pairs` and `boxes_px` as `shape_pairs`
+    makes and takes them.
+    """
+    rles, their_rles = batch.object_rles, batch.detection_rles
+    is_box, its_box = truth.boxed(), predicted.boxed()
+    if rles is None or their_rles is None or not is_box.any() or not its_box.any():
+        return pairs
+
+    def are_boxes(some: Pairs) -> Bools:
+        both: Bools = is_box[some.object] & its_box[some.detection]
+        return both
+
+    near = near_pairs(truth, predicted, boxes_px)
+    near = near.chosen(are_boxes(near))
+    sides = (truth, partial(_taken, rles)), (predicted, partial(_taken, their_rles))
+    with _all_usable(predicted):
+        return join_pairs([pairs.chosen(~are_boxes(pairs)), *pixel_pairs(near, *sides)])
+
+
+def _taken(rles: Sequence[Rle], positions: Ints) -> list[Rle]:
+    return [rles[at] for at in positions.tolist()]
+
+
+@contextmanager
+def _all_usable(predicted: Side) -> Iterator[None]:
+    """`UnusableRegion` for an image with more than can be compared."""
+    try:
+        yield
     except TooManyPairs as error:
         image = int(predicted.image[error.detection])
         raise UnusableRegion(image, is_truth=False, region="all", reason=str(error)) from None
@@ -188,8 +224,7 @@ def _box_pairs(
         pairs = _exactly(pairs, truth, predicted, boxes_px, least_iou)
     if is_mine.all():
         return pairs
-    mine = is_mine[predicted.image[pairs.detection]]
-    return Pairs(pairs.detection[mine], pairs.object[mine], pairs.iou[mine])
+    return pairs.chosen(is_mine[predicted.image[pairs.detection]])
 
 
 def _outlined_images(truth: Side, predicted: Side, n_images: int) -> Bools:

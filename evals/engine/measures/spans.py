@@ -145,10 +145,13 @@ def read_states(states: Sequence[bytes]) -> Ints:
     return reduce(add, (np.frombuffer(state, dtype="<i8") for state in states), none)
 
 
-def span_metrics(sums: Ints) -> dict[str, Mapping[str, float | None]]:
-    """Precision, recall and F1 of each scheme; null without any span on either side."""
+def span_metrics(sums: Ints) -> dict[str, float | Mapping[str, float | None] | None]:
+    """F1 of equal spans, then precision, recall and F1 of each scheme; null without any span on
+    either side.
+    """
     of_schemes = sums[: 5 * len(SCHEMES)].reshape(-1, 5).tolist()
-    return {name: _scheme(counts) for name, counts in zip(SCHEMES, of_schemes, strict=True)}
+    schemes = {name: _scheme(counts) for name, counts in zip(SCHEMES, of_schemes, strict=True)}
+    return {"f1": equal_f1(sums), **schemes}
 
 
 def _scheme(counts: Sequence[int]) -> Mapping[str, float | None]:

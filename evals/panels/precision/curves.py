@@ -57,7 +57,7 @@ def build(counted: Counted) -> Iterator[NewPanel]:
 
 
 def _split(table: PrecisionTable, classes: Sequence[str]) -> SplitRecallCurves:
-    curves = np.round(table.curves, 4)
+    curves = table.curves
     known = curves[:, :, ~np.isnan(curves[0, 0])]
     shown = classes if len(classes) <= MOST_CURVES else ()
     return SplitRecallCurves(

@@ -61,7 +61,7 @@ export function confusions(panel) {
 function sides({ cells }) {
   const label = config.classes.indexOf(chosen());
   const background = config.classes.length;
-  const name = (at) => config.classes[at] ?? "background";
+  const name = (at) => config.classes[at] ?? config.background;
   const side = (title, heads, rows, of, nothing, other) =>
     el(
       "div",

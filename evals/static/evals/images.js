@@ -133,7 +133,7 @@ function pager(body) {
 // The form of filters shows the address and writes it.
 function filters(form) {
   for (const select of form.querySelectorAll("[data-classes]")) {
-    const names = select.dataset.classes ? [...config.classes, "background"] : config.classes;
+    const names = select.dataset.classes ? [...config.classes, config.background] : config.classes;
     // Cells are told by number: a class may be called anything.
     const values = select.dataset.classes ? names.map((_, n) => n) : names;
     select.append(...names.map((name, n) => el("option", { value: values[n] }, name)));
@@ -147,7 +147,7 @@ function filters(form) {
     [, form.elements.actual.value, form.elements.predicted.value] = numbers;
   } else if (cell.length === 2) {
     const number = (text) => {
-      const at = [...config.classes, "background"].indexOf(text);
+      const at = [...config.classes, config.background].indexOf(text);
       return /^\d+$/.test(text) && at < 0 ? text : at;
     };
     form.elements.actual.value = number(cell[0]);

@@ -63,13 +63,15 @@ export function measures(panel) {
   show();
 }
 
-// A class as a link to its page; in a tree its own name, below the nodes it is under.
-function named(name) {
+// A class as a link to its page; in a tree its own name, below the nodes it is under. A name may
+// hold the separator itself: what is no node is part of it.
+function named(name, nodes) {
   const href = page("class/", { class: name });
   if (config.drawing !== "tree") return el("a", { href }, name);
-  const steps = name.split(" / ");
-  const link = el("a", { href, title: name }, steps.at(-1));
-  link.style.setProperty("margin-left", `${steps.length - 1}rem`);
+  const parts = name.split(" / ");
+  const ends = parts.map((_, end) => parts.slice(0, end).join(" / ")).filter((one) => nodes.has(one));
+  const link = el("a", { href, title: name }, ends.length ? name.slice(ends.at(-1).length + 3) : name);
+  link.style.setProperty("margin-left", `${ends.length}rem`);
   return link;
 }
 
@@ -93,8 +95,9 @@ export function classes(panel) {
       panel,
       numbers().then((body) => {
         const told = precisions(body.classes);
+        const nodes = new Set(body.classes.map((one) => one.className));
         const cells = (one) => [
-          named(one.className),
+          named(one.className, nodes),
           ...told.map((key) => share(one.averagePrecision[key])),
           share(one.precision),
           share(one.recall),

@@ -26,6 +26,8 @@ WORD = re.compile(r"\S+")
 #: What begins a document, in a line of its own.
 DOCUMENT = "-DOCSTART-"
 OUTSIDE, NO_SCORE = "O", "_"
+#: What ends a tag, or its line.
+UNKEPT = re.compile(r"[\t\n\r]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +203,18 @@ def _spans(item: Item, scheme: TextScheme) -> list[Span]:
                 raise NotHeld(
                     f"{item.place_of(region)}: the labelling config has no label {label!r:.100}."
                 )
+            _refuse_unkept(label, item.place_of(region))
             found.append(Span(*edges, label, score, region))
     return sorted(found, key=lambda one: (one.start, one.end))
+
+
+def _refuse_unkept(label: str, place: str) -> None:
+    """`NotHeld` for a label that would end before its line does, or be read without its end."""
+    if label != label.rstrip() or UNKEPT.search(label):
+        raise NotHeld(
+            f"{place}: the label {label!r:.100} has a space at its end, a tab or a line break,"
+            " which readers of this format do not keep."
+        )
 
 
 def _names(region: Region) -> list[str]:

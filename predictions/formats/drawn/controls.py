@@ -14,6 +14,8 @@ from predictions.formats.drawn.objects import REPEATED, Region, Shown, key_of
 from predictions.formats.errors import Errors
 from predictions.regions.config import USUAL_STARS, Config
 from predictions.regions.controls import BY_TYPE, ControlTag
+from predictions.regions.labels import read_number
+from predictions_api.http.storable import as_whole, whole_within
 
 NOT_KNOWN = "{type!r:.100} is no type of regions."
 SEVERAL_TYPES = (
@@ -66,7 +68,7 @@ class Seen:
     about: dict[About, None] = field(default_factory=dict)
     is_multiple: bool = False
     is_nested: bool = False
-    most_stars: float = 0
+    most_stars: int = 0
 
     def see(self, region: Region, value: Mapping[str, Any]) -> None:
         """One more of its regions."""
@@ -78,8 +80,8 @@ class Seen:
             # A path is a list of names.
             self.is_nested |= any(isinstance(one, list) for one in answer)
             self.is_multiple |= sum(isinstance(one, str | list) for one in answer) > 1
-        elif self.tag.tag == "Rating" and isinstance(answer, int | float):
-            self.most_stars = max(self.most_stars, min(answer, MOST_STARS))
+        elif self.tag.tag == "Rating":
+            self.most_stars = max(self.most_stars, _stars(answer))
 
     def join(self, other: "Seen") -> None:
         """What another file tells of the same control."""
@@ -115,7 +117,7 @@ class Seen:
             found += ' allowNested="true"' if self.is_nested else ""
             found += ' choice="multiple"' if self.is_multiple else ""
         if self.most_stars > USUAL_STARS:
-            found += f' maxRating="{int(self.most_stars)}"'
+            found += f' maxRating="{self.most_stars}"'
         return found
 
 
@@ -220,6 +222,11 @@ class Controls:
                 text = ASKS_OTHERWISE.format(name=one.name, some=others[0], others=f"those {asked}")
                 found.append(text)
         return found
+
+
+def _stars(answer: Any) -> int:
+    """How many stars a rating has; 0 for what is none."""
+    return whole_within(as_whole(read_number(answer)), 1, MOST_STARS) or 0
 
 
 def _to_names(region: Region) -> list[str]:

@@ -1,10 +1,12 @@
 """Serializers of runs, batches and measures: what requests may hold and what is answered."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
+from predictions.api.viewset import refuse_misspelt
 from predictions.filters import keys
 from predictions_api.http.fields import (
     JSONObjectField,
@@ -13,7 +15,7 @@ from predictions_api.http.fields import (
     StorableJSONField,
     StrictSerializer,
 )
-from predictions_api.names import has_no
+from predictions_api.names import SCORE, SCORES, has_no
 from prompts.api.serializers.prompts import AuthorField
 from prompts.models import MAX_INT32, MAX_SECONDS, MAX_USD, ModelRun
 from prompts.runs import progress
@@ -38,6 +40,7 @@ CHOOSING = {
     "filters_json": ModelRun.Subset.CUSTOM,
     "sample_subset_size": ModelRun.Subset.SAMPLE,
 }
+SCORE_OF_REGIONS = "An answer has no score: send regions as its `output`, each with its `score`."
 #: What `filters_json` may say: the tasks by their ids, or as a filter group.
 OF_FILTERS = (*keys.OF_GROUP, "task_ids")
 
@@ -161,11 +164,10 @@ class ModelRunSerializer(StrictSerializer[ModelRun], serializers.ModelSerializer
         return progress.reason(run)
 
 
-class BatchItemSerializer(serializers.Serializer[Any]):
-    """An outside engine's answer for one task; more keys are ignored."""
+class TookSerializer(serializers.Serializer[Any]):
+    """What an outside engine spent on one task, be it answered or failed."""
 
     task_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
-    output = StorableJSONField(help_text="An object keyed by control name, or regions.")
     prompt_tokens = serializers.IntegerField(**COUNT)
     completion_tokens = serializers.IntegerField(**COUNT)
     prompt_cost_usd = MeasureField(**COST)
@@ -176,11 +178,30 @@ class BatchItemSerializer(serializers.Serializer[Any]):
     )
     message_counts = StorableJSONField(required=False, allow_null=True)
 
+    def to_internal_value(self, data: Any) -> Any:
+        """The item's values. ValidationError for a known name that is written otherwise."""
+        refuse_misspelt(type(self), data)
+        return super().to_internal_value(data)
 
-class FailedItemSerializer(serializers.Serializer[Any]):
-    """An outside engine's failure on one task."""
 
-    task_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+class BatchItemSerializer(TookSerializer):
+    """An outside engine's answer for one task; more keys are ignored, but for a score: regions have
+    scores, an answer has none.
+    """
+
+    output = StorableJSONField(help_text="An object keyed by control name, or regions.")
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The item's values. ValidationError for a score: it would be stored as a sure one."""
+        given = data if isinstance(data, Mapping) else {}
+        if told := [name for name in (SCORE, *SCORES) if given.get(name) is not None]:
+            raise ValidationError({told[0]: [SCORE_OF_REGIONS]})
+        return super().to_internal_value(data)
+
+
+class FailedItemSerializer(TookSerializer):
+    """An outside engine's failure on one task, and what was spent on it; more keys are ignored."""
+
     error_type = serializers.CharField(
         required=False, allow_null=True, allow_blank=True, default=""
     )

@@ -134,6 +134,9 @@ ITEMS = [
     ),
     ({"result": RESULT, "model_version": ["m"]}, "`model_version` is no text, but a list of 1."),
     ({"result": RESULT, "model_version": True}, "`model_version` is no text, but true."),
+    ({"result": RESULT, "modelVersion": "m"}, "`modelVersion` is not read: did it mean `model_ver"),
+    ({"result": RESULT, "confidence": 0.5}, "`confidence` is not read: did it mean `score`?"),
+    ([{"result": RESULT, "probability": 1}], "`probability` is not read: did it mean `score`?"),
     ({"result": {"moon": 1}}, "result: A result must be a list of regions;"),
     ({"result": NUL}, "Null characters are not allowed."),
     ([{"result": RESULT}, 7], "An object with `result` is expected, not the number 7."),
@@ -169,6 +172,7 @@ TAKEN = [
     ({"result": [], "model_version": 3}, [("3", None)]),
     ({"result": [], "model_version": " v2\t"}, [("v2", None)]),
     ({"result": [], "model_version": "", "score": 12, "id": 9, "task": 9}, [("", 12.0)]),
+    ({"result": [], "score": 0.5, "confidence": 0.9}, [("v1", 0.5)]),
 ]
 
 
@@ -189,6 +193,24 @@ def test_what_an_item_may_be(
     stored = Prediction.objects.order_by("id").values_list("model_version", "score")
     assert list(stored) == rows
     assert counts(executed(job.backend)) == ("Completed", 0, 1, 0, 0)
+
+
+def test_an_answer_whose_version_is_called_otherwise_fails(
+    text_project: Project,
+    make_tasks: MakeTasks,
+    make_backend: MakeBackend,
+    executed: Executed,
+    scripted: Scripted,
+) -> None:
+    make_tasks(text_project, "good")
+    scripted.on(
+        "/predict", lambda body: (200, {"results": [{"result": RESULT}], "modelVersion": "m"})
+    )
+    job = executed(make_backend())
+    assert counts(job)[0] == "Failed"
+    [(_, kind, message)] = failures(job)
+    said = "`modelVersion` is not read: did it mean `model_version`?"
+    assert (kind, message) == ("InvalidAnswer", said)
 
 
 def test_the_versions_of_an_answer(

@@ -6,11 +6,18 @@ from typing import Any
 import pytest
 
 from evals.models import ModelEval
-from tests.conftest import Caller
+from tests.conftest import Caller, MakeProject
+from tests.evals.conftest import CAR, box, computed, load, task
 
 pytestmark = pytest.mark.usefixtures("kept")
 
 Get = Callable[..., Any]
+
+BOXES_AND_OUTLINES = (
+    '<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">'
+    '<Label value="Car"/></RectangleLabels><PolygonLabels name="outline" toName="image">'
+    '<Label value="Car"/></PolygonLabels></View>'
+)
 
 
 @pytest.fixture
@@ -286,6 +293,36 @@ def test_error_types(get: Get, identity: dict[str, Any]) -> None:
     assert cost == pytest.approx(1 - (51 / 101 + 0.5) / 2)
 
 
+def test_error_types_of_boxes_beside_masks_are_of_the_pixels_that_map_is_of(
+    ada: Caller, make_project: MakeProject
+) -> None:
+    """Where any shape is a mask, average precision compares boxes by the pixels they cover: half
+    or more of them here, though as boxes they overlap by 0.43, and by 0.62 and 0.67 there.
+    """
+    made = make_project(ada, BOXES_AND_OUTLINES, title="Both")
+    outline = box(CAR, 0, 0, 0, 0) | {
+        "from_name": "outline",
+        "type": "polygonlabels",
+        "value": {"points": [[10, 10], [90, 10], [50, 90]], "polygonlabels": [CAR]},
+    }
+    truth = [box(CAR, 10, 10, 3, 10), box(CAR, 50, 10, 3, 10)]
+    said = [box(CAR, 11.2, 10, 3, 10, 0.9), box(CAR, 51.6, 10, 3, 10, 0.8)]
+    items = [
+        task("boxes", truth=truth, said={"v1": said}),
+        task("outline", truth=[outline], said={"v1": [{**outline, "score": 0.7}]}),
+        task("both", truth=[outline, truth[0]], said={"v1": [said[0], {**outline, "score": 0.7}]}),
+    ]
+    load(ada, made, items)
+    path = f"/lab/model-evals/{computed(ada, made).eval_id}"
+    errors = ada.client.get(f"{path}/error-types").json()["splits"]["test"]
+    precision = ada.client.get(f"{path}/map-results").json()["splits"]["test"]["map50"]
+    # By COCO the second of five detections alone is wrong.
+    assert precision == pytest.approx((41 * 1 + 40 * 0.8) / 101)
+    assert errors["averagePrecision"] == pytest.approx(precision, abs=1e-12)
+    counts = {word: one["count"] for word, one in errors["errors"].items() if one["count"]}
+    assert counts == {"localization": 1}
+
+
 def test_recall_curves(get: Get, identity: dict[str, Any]) -> None:
     document = get("recall-curves").json()
     ious = ("0.50", "0.75", "0.50:0.95")
@@ -328,6 +365,20 @@ def test_images_by_their_errors(get: Get, query: dict[str, str], names: list[str
     body = get("image-predictions", **query).json()
     assert [image["imageName"].split(".")[0] for image in body["images"]] == names
     assert body["totalImages"] == len(names)
+
+
+def test_the_mean_of_recall_curves_is_rounded_once(ada: Caller, make_project: MakeProject) -> None:
+    """5/9: of what was rounded before it would be 0.5555."""
+    made = make_project(ada, title="Ninths")
+    truth = [box(name, 10, 10, 20, 20) for name in (CAR, "Bus", "Van")]
+    said = [{**one, "score": 0.7} for one in truth]
+    said += [box(name, x, 60, 10, 10, 0.9) for name in ("Bus", "Van") for x in (20, 60)]
+    load(ada, made, [task("a", truth=truth, said={"v1": said})])
+
+    path = f"/lab/model-evals/{computed(ada, made).eval_id}/recall-curves"
+    of_split = ada.client.get(path).json()["splits"]["test"]
+    assert of_split["perClass"]["Bus"]["precision"]["0.50"] == [0.3333] * 101
+    assert of_split["precision"]["0.50"] == [0.5556] * 101
 
 
 def test_what_is_not_told_of_a_kind_is_refused(get: Get) -> None:

@@ -1,5 +1,6 @@
 """Which regions of a project an evaluation reads: of one picture, of one control, and no others."""
 
+import csv
 import io
 import json
 import zipfile
@@ -870,7 +871,7 @@ def test_filters_speak_of_the_class(ada: Caller, project: Project) -> None:
 
 
 def test_classes_of_any_name_can_be_asked_for(ada: Caller, make_project: MakeProject) -> None:
-    names = ["background", " lead", "trail ", "a,b", "a"]
+    names = ["background", " lead", "trail ", "a,b", "a", "a>b: c"]
     labels = "".join(f'<Label value="{name}"/>' for name in names)
     config = (
         '<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">'
@@ -898,8 +899,25 @@ def test_classes_of_any_name_can_be_asked_for(ada: Caller, make_project: MakePro
         cell = ada.client.get(path, {"cell": f"{name},{after[name]}"}).json()
         assert cell["totalImages"] == 1, name
         assert ada.client.get(path, {"class": name}).json()["totalImages"] == 2, name
-    # The matrix's own background has its index.
-    assert ada.client.get(path, {"cell": "5,0"}).json()["totalImages"] == 0
+    # The matrix's own background has another name.
+    matrix = ada.client.get(f"/lab/model-evals/{found.eval_id}/confusion-matrix").json()
+    assert matrix["classes"] == [*names, "(background)"]
+    missed = task("missed", truth=[box("background", 10, 10, 20, 20)], said={"v1": []})
+    load(ada, made, [missed])
+    path = f"/lab/model-evals/{computed(ada, made).eval_id}/image-predictions"
+    for cell in ("background,(background)", "0,6", "[0,6]"):
+        assert ada.client.get(path, {"cell": cell}).json()["totalImages"] == 1, cell
+    table: Any = ada.client.get(path, {"format": "csv"})
+    rows = csv.DictReader(io.StringIO(b"".join(table.streaming_content).decode()))
+    assert [row["confusion"] for row in rows] == [
+        'background>" lead":1',
+        '" lead">"trail ":1',
+        '"trail ">a,b:1',
+        "a,b>a:1",
+        'a>"a>b: c":1',
+        '"a>b: c">background:1',
+        "background>(background):1",
+    ]
 
 
 def test_a_worker_that_takes_over_settles_the_controls_again(

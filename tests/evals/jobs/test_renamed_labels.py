@@ -78,9 +78,14 @@ def test_labels_by_either_name(
             "classes: 'b' is called 'z' by the labelMap.",
         ),
         ({"labelMap": {"a": None}, "classes": ["a"]}, "classes: 'a' is not read by the labelMap."),
+        (
+            {"labelMap": {"b": "y", "bee": "z"}},
+            "labelMap: 'bee' and 'b' are one label, stored and shown: give both the same class, or "
+            "leave one out.",
+        ),
     ],
 )
-def test_a_class_that_nothing_is_called_any_more_is_refused(
+def test_a_map_that_contradicts_itself_or_the_classes_is_refused(
     ada: Caller, make_project: MakeProject, asked: Json, message: str
 ) -> None:
     made = make_project(ada, CHOICES.replace("{choice}", "multiple"), title="Choices")

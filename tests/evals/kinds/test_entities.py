@@ -90,6 +90,7 @@ def test_answers(ada: Caller, evaluation: ModelEval) -> None:
         return {"precision": precision, "recall": recall, "f1": pytest.approx(f1, abs=1e-12)}
 
     assert test["metrics"] == {
+        "f1": header["summary"]["primary"]["value"],
         "strict": scheme(1),
         "exact": scheme(2),
         "partial": scheme(2.5),
@@ -104,6 +105,29 @@ def test_answers(ada: Caller, evaluation: ModelEval) -> None:
     shown = desk_of(ada).get(page(evaluation, "data/numbers?split=test&confidence=20")).json()
     assert shown["f1"] == pytest.approx(1 / 3, abs=1e-12)
     assert shown["primary"] == {**header["summary"]["primary"], "label": "F1"}
+
+
+def test_models_are_compared_by_what_the_kind_is_known_by(
+    ada: Caller, evaluation: ModelEval
+) -> None:
+    """F1 of all predictions: the best one of the sweep would be 1/3, of those from 11 % on."""
+    query = {"project": f"{evaluation.project_id}", "version": "v1"}
+    found = ada.client.get("/lab/model-evals/compare", query).json()
+    assert found["frontierMetric"] == "f1"
+    assert found["models"][0]["metrics"] == {
+        "precision": 1 / 3,
+        "recall": 1 / 3,
+        "f1": pytest.approx(2 / 7, abs=1e-15),
+    }
+
+
+def test_a_split_beside_the_headline_has_its_f1(ada: Caller, make_project: MakeProject) -> None:
+    made = make_project(ada, CONFIG, title="Two splits")
+    others = {**text_task(TRUTH, SAID[2:]), "meta": {"split": "valid"}}
+    load(ada, made, [text_task(TRUTH, SAID), others])
+    evaluation = computed(ada, made)
+    url = page(evaluation, "data/numbers?split=valid&confidence=20")
+    assert desk_of(ada).get(url).json()["primary"]["value"] == pytest.approx(2 / 5, abs=1e-15)
 
 
 def test_items_have_spans(ada: Caller, evaluation: ModelEval) -> None:

@@ -117,3 +117,75 @@ def test_chunks_change_nothing(ada: Caller, make_project: MakeProject, settings:
         done = evaluated(ada, make_project, CONFIG, items() * 5)
         found.append(get(ada, done, "map-results").json()["splits"])
     assert found[0] == found[1]
+
+
+def spaced_config(*more: str) -> str:
+    """A tree whose names hold the separator of paths."""
+    return (
+        '<View><Text name="text" value="$text"/><Taxonomy name="answer" toName="text">'
+        '<Choice value="Food / Drink"><Choice value="Tea / Coffee"/><Choice value="Water"/>'
+        f'</Choice><Choice value="Food / Snack"/><Choice value="Other"/>{"".join(more)}'
+        "</Taxonomy></View>"
+    )
+
+
+def spaced_items(food: str = "Food / Drink", tea: str = "Tea / Coffee") -> list[dict[str, Any]]:
+    return [
+        task("siblings", [said([food])], [said(["Food / Snack"])]),
+        task("below", [said([food, tea])], [said([food, "Water"])]),
+        task("same", [said([food, tea])], [said([food, tea])]),
+    ]
+
+
+@pytest.mark.parametrize("food", ["Food / Drink", "Drink"])
+def test_a_name_with_a_slash_is_one_node(ada: Caller, make_project: MakeProject, food: str) -> None:
+    """The numbers are those of the same tree with other names."""
+    config = spaced_config().replace("Food / Drink", food)
+    done = evaluated(ada, make_project, config, spaced_items(food))
+    header = get(ada, done).json()
+    tea, water = f"{food} / Tea / Coffee", f"{food} / Water"
+    assert header["classes"] == [food, tea, water, "Food / Snack", "Other"]
+    assert header["warnings"] == []
+    assert get(ada, done, "map-results").json()["splits"]["test"]["metrics"] == {
+        "accuracy": 1 / 3,
+        "jaccard": pytest.approx((0 + 1 / 3 + 1) / 3, abs=1e-15),
+        "hierarchicalPrecision": 3 / 5,
+        "hierarchicalRecall": 3 / 5,
+        "hierarchicalF1": 3 / 5,
+    }
+
+
+def test_a_name_with_a_slash_in_one_text_and_called_otherwise(
+    ada: Caller, make_project: MakeProject
+) -> None:
+    items = [
+        task("text", [region("taxonomy", ["Food / Drink / Water"])], [said(["Wet", "Water"])]),
+        task("path", [region("taxonomy", ["Stone / Ruby"])], [said(["Stone", "Ruby"])]),
+        task("none", [said(["Food / Snack"])], []),
+    ]
+    label_map = {"Wet": "Food / Drink", "Food / Snack": None}
+    done = evaluated(ada, make_project, spaced_config(), items, labelMap=label_map)
+    header = get(ada, done).json()
+    assert header["classes"] == [
+        "Food / Drink",
+        "Food / Drink / Tea / Coffee",
+        "Food / Drink / Water",
+        "Other",
+        "Stone",
+        "Stone / Ruby",
+    ]
+    metrics = get(ada, done, "map-results").json()["splits"]["test"]["metrics"]
+    assert (header["warnings"], metrics["accuracy"], metrics["hierarchicalF1"]) == ([], 1.0, 1.0)
+
+
+def test_a_choice_and_a_path_of_one_name_are_told(ada: Caller, make_project: MakeProject) -> None:
+    config = spaced_config('<Choice value="Food"><Choice value="Drink"/></Choice>')
+    items = [task("both", [said(["Food / Drink"])], [said(["Food", "Drink"])])]
+    warnings = get(ada, evaluated(ada, make_project, config, items)).json()["warnings"]
+    assert warnings == [
+        {
+            "reason": "alike_paths",
+            "message": "A choice and a path of one name count as one class: 'Food / Drink'. An "
+            "alias without ' / ' tells them apart.",
+        }
+    ]

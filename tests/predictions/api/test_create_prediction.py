@@ -236,6 +236,8 @@ def test_the_project_always_is_the_tasks(
         ({"score": "0_5"}, {"score": NOT_A_NUMBER}),
         ({"score": "٣"}, {"score": NOT_A_NUMBER}),
         ({"Score": 1}, {"Score": ["There is no such field: did you mean score?"]}),
+        ({"confidence": 1}, {"confidence": ["There is no such field: did you mean score?"]}),
+        ({"probability": 1}, {"probability": ["There is no such field: did you mean score?"]}),
         (
             {"modelVersion": "v1"},
             {"modelVersion": ["There is no such field: did you mean model_version?"]},

@@ -147,6 +147,9 @@ def test_counts_what_it_holds(
         "queue_total": 1,
         "queue_done": 1,
     }
+    for name in (*COUNTS, "queue_total", "queue_done"):
+        listed = ada.client.get(f"{URL}?include={name},title").json()["results"]
+        assert listed == [{"id": project.pk, name: document[name], "title": document["title"]}]
     kept = Annotation.objects.get(was_cancelled=False, ground_truth=False)
     assert ada.client.delete(f"/api/annotations/{kept.pk}/").status_code == 204
     left = ada.client.get(f"{URL}{project.pk}/").json()
@@ -418,3 +421,5 @@ def test_the_number_of_statements(
         assert len(ada.client.get(URL).json()["results"]) == n
     with django_assert_num_queries(3):
         ada.client.get(f"{URL}?include=id,title")
+    with django_assert_num_queries(4):
+        ada.client.get(f"{URL}?include=id,task_number")

@@ -38,6 +38,13 @@ FAULTS: list[tuple[dict[str, Any], list[str]]] = [
             " for control 'label'"
         ],
     ),
+    (
+        {"result": [{"type": "relation", "from_id": "a", "to_id": "b", "direction": "bi"}]},
+        [
+            "Relation 0: 'from_id' 'a' not found in regions",
+            "Relation 0: 'to_id' 'b' not found in regions",
+        ],
+    ),
     ({"score": 1.5}, ["Score must be between 0.00 and 1.00 inclusive, got 1.5"]),
     ({"score": -0.5}, ["Score must be between 0.00 and 1.00 inclusive, got -0.5"]),
 ]

@@ -641,6 +641,17 @@ def test_what_has_no_place_in_conll(
     assert message in refusal(ada, project, format="conll", **TRUTH)["format"][0]
 
 
+@pytest.mark.parametrize("label", ["good ", "a\tb", "a\nb", "a\rb", "a\x85"])
+def test_conll_refuses_names_that_its_readers_cut(
+    ada: Caller, make_project: MakeProject, label: str
+) -> None:
+    written = quoteattr(label, {char: f"&#{ord(char)};" for char in "\t\n\r\x85"})
+    project = make_project(ada, NAMES_CONFIG.replace('"PER"', written))
+    fill(ada, project, text("Ada Byron", [span(label, 0, 3)]))
+    message = f"region 0: the label {label!r} has a space at its end, a tab or a line break"
+    assert message in refusal(ada, project, format="conll", **TRUTH)["format"][0]
+
+
 def test_conll_refuses_words_that_its_readers_pass_over(
     ada: Caller, make_project: MakeProject
 ) -> None:

@@ -295,6 +295,11 @@ def test_a_validating_project_names_each_fault(
             {"result": [{**region(), "from_name": "nope"}]},
             "Region 0: 'from_name' 'nope' not found in configuration",
         ),
+        (
+            {"result": [{"type": "relation", "from_id": "a", "to_id": "b", "direction": "bi"}]},
+            "Relation 0: 'from_id' 'a' not found in regions;"
+            " Relation 0: 'to_id' 'b' not found in regions",
+        ),
     ]
     body = [good, *({**good, **change} for change, _ in faults)]
 

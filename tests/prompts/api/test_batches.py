@@ -169,6 +169,39 @@ def test_what_the_failed_try_took_counts(ada: Caller, run: ModelRun, ids: list[i
     assert (meta.prompt_cost, meta.completion_cost, meta.total_cost) == (0.5, None, 0.75)
 
 
+def test_what_a_posted_failure_took_counts(ada: Caller, run: ModelRun, ids: list[int]) -> None:
+    """Of a failure that stays, and of one that gives way to a prediction."""
+    took = {"prompt_tokens": 10, "completion_tokens": 2, "inference_time": 2.0}
+    prices = {"prompt_cost_usd": 0.25, "completion_cost_usd": 0.5}
+    post_failed(ada, run, failed(ids[0]) | took | prices, failed(ids[1]) | {"total_cost_usd": 1})
+    assert (totals(run)[:3], run.cost_usd) == (("InProgress", 0, 2), 1.75)
+    post(ada, run, answer(ids[1], prompt_tokens=5, total_cost_usd=0.5), answer(ids[2]))
+    assert (totals(run)[:3], run.cost_usd) == (("Completed", 2, 1), 2.25)
+    found = indicators(ada, run)
+    assert found["Tokens"] == {"prompt": 15, "completion": 2, "total": 17}
+    assert found["Cost (USD)"] == {
+        "prompt": 0.25, "completion": 0.5, "total": 2.25, "per_task": 1.125
+    }  # fmt: skip
+    assert (found["Latency (s)"]["min"], found["Latency (s)"]["max"]) == (2, 2)
+
+
+def test_what_a_posted_failure_took_may_spend_the_budget(
+    ada: Caller, run: ModelRun, ids: list[int]
+) -> None:
+    ModelRun.objects.update(budget_usd=1.0)
+    post_failed(ada, run, failed(ids[0]) | {"total_cost_usd": 1.5})
+    assert totals(run)[:3] == ("Failed", 0, 1)
+    assert run.status_reason == "The run's budget of $1 is spent ($1.500000)."
+
+
+def test_of_two_failures_in_one_batch_the_first_counts(
+    ada: Caller, run: ModelRun, ids: list[int]
+) -> None:
+    twice = [failed(ids[0]) | {"total_cost_usd": 1}, failed(ids[0], "Slow"), failed(ids[1])]
+    assert skipped(post_failed(ada, run, *twice)) == [ids[0]]
+    assert (totals(run)[1:3], run.cost_usd, outcomes_of(ids[0])) == ((0, 2), 1.0, ([], ["Timeout"]))
+
+
 def test_what_a_failed_try_in_the_same_batch_took_counts(
     ada: Caller, run: ModelRun, ids: list[int]
 ) -> None:
@@ -315,7 +348,8 @@ def test_of_two_outcomes_in_one_batch_the_success_counts(
     purple = {"sentiment": "purple"}
     one, other = ids[:2]
     sent = [answer(one, purple), answer(one), answer(one, {"sentiment": "neg"})]
-    assert skipped(post(ada, run, *sent, answer(other), answer(other, purple))) == []
+    sent += [answer(other), answer(other, purple)]
+    assert skipped(post(ada, run, *sent)) == [one, other]
     assert totals(run)[1:3] == (2, 0)
     assert (outcomes_of(one), outcomes_of(other)) == (([["pos"]], []), ([["pos"]], []))
 
@@ -435,6 +469,22 @@ def test_one_choice_may_be_a_list_of_one(
     assert region["value"] == {"choices": ["neg"]}
 
 
+def test_a_relation_of_regions_that_are_not_there_is_no_answer(
+    ada: Caller, run: ModelRun, ids: list[int]
+) -> None:
+    post(
+        ada,
+        run,
+        answer(ids[0], [{"type": "relation", "from_id": "a", "to_id": "b", "direction": "bi"}]),
+    )
+    failure = FailedPrediction.objects.get()
+    assert (failure.error_type, failure.message) == (
+        "InvalidAnswer",
+        "Relation 0: 'from_id' 'a' not found in regions;"
+        " Relation 0: 'to_id' 'b' not found in regions",
+    )
+
+
 @pytest.mark.parametrize("output", [["neg", "pos"], [], [None], [["neg"]], ["purple"]])
 def test_other_lists_are_no_single_choice(
     ada: Caller, run: ModelRun, ids: list[int], output: Any
@@ -470,6 +520,17 @@ REFUSED = [
         {"results": {"0": {"total_cost_usd": ["less than or equal"]}}},
     ),
     (
+        {"modelrun_id": 1, "results": [{"task_id": 1, "output": {}, "promptTokens": 1}]},
+        {"results": {"0": {"promptTokens": ["did you mean prompt_tokens?"]}}},
+    ),
+    *(
+        (
+            {"modelrun_id": 1, "results": [{"task_id": 1, "output": {}, name: 0.4}]},
+            {"results": {"0": {name: ["An answer has no score"]}}},
+        )
+        for name in ("score", "confidence", "probability")
+    ),
+    (
         {"modelrun_id": 1, "results": [{"task_id": 1, "output": {}, "inference_time": 1e300}]},
         {"results": {"0": {"inference_time": ["less than or equal"]}}},
     ),
@@ -483,6 +544,15 @@ def test_rejections(ada: Caller, run: ModelRun, body: Any, errors: Any) -> None:
     found = str(response.json()["validation_errors"])
     for key in errors:
         assert key in found
+
+
+def test_refuses_a_name_of_an_item_that_is_written_otherwise(
+    ada: Caller, run: ModelRun, ids: list[int]
+) -> None:
+    meant = ["There is no such field: did you mean prompt_tokens?"]
+    response = post_failed(ada, run, failed(ids[0]) | {"promptTokens": 1})
+    assert_invalid(response, {"failed_predictions": {"0": {"promptTokens": meant}}})
+    assert totals(run)[:3] == ("Pending", 0, 0)
 
 
 def test_annotations_of_an_overwritten_prediction_follow_what_says_the_same(

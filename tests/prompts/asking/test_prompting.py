@@ -291,6 +291,96 @@ def test_controls_about_single_regions_are_not_asked_for() -> None:
     assert made["from_name"] == "stars"
 
 
+def test_what_is_not_asked_for_is_not_required() -> None:
+    config = SPANS.replace('name="tone"', 'name="tone" perRegion="true" required="true"').replace(
+        'name="stars"', 'name="stars" required="true"'
+    )
+    assert answers.answer_schema(config)["required"] == ["stars"]
+    [made] = answers.regions(config, {"stars": 4})
+    assert made["from_name"] == "stars"
+
+
+@pytest.mark.parametrize(
+    "control",
+    [
+        '<Rating name="n" toName="t" maxRating="x"/>',
+        '<Rating name="n" toName="t" maxRating=""/>',
+        '<Rating name="n" toName="t" maxRating="5.0"/>',
+        '<Pairwise name="n" toName="t"/>',
+    ],
+)
+def test_refuses_a_config_that_makes_no_schema(control: str) -> None:
+    config = f'<View><Text name="t" value="$t"/>{control}</View>'
+    with pytest.raises(Refused, match="The labelling config gives no usable schema: "):
+        messages.check_config(config)
+
+
+def test_no_stars_are_no_rating() -> None:
+    """Evaluations pass it over."""
+    config = '<View><Text name="t" value="$t"/><Rating name="n" toName="t" maxRating="7"/></View>'
+    assert answers.answer_schema(config)["properties"]["n"] == {
+        "type": "integer", "minimum": 1, "maximum": 7, "description": "How many stars, 1 to 7"
+    }  # fmt: skip
+    for wrong in (0, 8):
+        with pytest.raises(answers.InvalidAnswer):
+            answers.regions(config, {"n": wrong})
+
+
+@pytest.mark.parametrize(
+    ("told", "is_time"),
+    [
+        ("2024-02-29", True),
+        ("2024-02-29T10:00", True),
+        ("2024-02-29 10:00:00.5+02:00", True),
+        ("10:00", True),
+        ("2024-02", True),
+        ("2024", True),
+        ("29.02.2024", False),
+        ("2024-02-30", False),
+        ("2024-13", False),
+        ("2024-02-29T25:00", False),
+        ("tomorrow", False),
+        ("", False),
+    ],
+)
+def test_a_date_is_one(told: str, is_time: bool) -> None:
+    config = '<View><Text name="t" value="$t"/><DateTime name="n" toName="t"/></View>'
+    if is_time:
+        [made] = answers.regions(config, {"n": told})
+        assert made["value"] == {"datetime": told}
+        return
+    with pytest.raises(answers.InvalidAnswer, match="is no date or time"):
+        answers.regions(config, {"n": told})
+
+
+@pytest.mark.parametrize(
+    ("control", "value"),
+    [
+        ("DateTime", {"datetime": "tomorrow"}),
+        ("Rating", {"rating": 0}),
+        ("Rating", {"rating": "0"}),
+        ("Rating", {"rating": 6}),
+    ],
+)
+def test_regions_say_no_more_than_answers(control: str, value: dict[str, Any]) -> None:
+    """As an outside engine may send them."""
+    config = f'<View><Text name="t" value="$t"/><{control} name="n" toName="t"/></View>'
+    told = {"from_name": "n", "to_name": "t", "type": control.lower(), "value": value}
+    with pytest.raises(answers.InvalidAnswer):
+        answers.checked_regions(config, [told])
+
+
+def test_a_date_may_have_the_form_of_its_control() -> None:
+    config = (
+        '<View><Text name="t" value="$t"/><DateTime name="n" toName="t" format="%d.%m.%Y"/></View>'
+    )
+    for told in ("29.02.2024", "2024-02-29"):
+        [made] = answers.regions(config, {"n": told})
+        assert made["value"] == {"datetime": told}
+    with pytest.raises(answers.InvalidAnswer):
+        answers.regions(config, {"n": "30.02.2024"})
+
+
 def span(start: Any, end: Any, text: str | None = None) -> dict[str, Any]:
     said = {} if text is None else {"text": text}
     return {"start": start, "end": end, "labels": ["PER"], **said}

@@ -20,10 +20,12 @@ from predictions.formats.readers.documents import decoded, lines
 from predictions.formats.sources import Source
 from predictions.regions.lists import region_list
 from predictions_api.http.storable import Refused, finite_number, json_value
+from predictions_api.names import SCORES
 
 NO_ANNOTATIONS = "{n:,} tasks have no annotation that is not cancelled: they have no ground truth."
 SEVERAL = "has predictions of several versions, {names}: export one of them."
 NO_SCORE = "score must be a number, got {score!s:.100}."
+MISNAMED_SCORE = "has a {name} and no score, as which it is not read: call it score."
 NO_MAP = "Labels of Label Studio's regions are not renamed: rename them in the file."
 ONLY_NUMBERS = (
     "names its predictions by number, {number}, and does not hold them: export the tasks with their"
@@ -44,6 +46,9 @@ class Entry(Struct):
     was_cancelled: bool | None = None
     ground_truth: bool | None = None
     score: float | str | None = None
+    #: What tools call a score: alone it would be lost.
+    confidence: Any = None
+    probability: Any = None
     model_version: str | None = None
 
 
@@ -90,8 +95,13 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
             names = ", ".join(map(repr, sorted(versions)))
             errors.add(f"{place}.predictions", SEVERAL.format(names=names))
             continue
+        newest = _newest(entries)
+        if newest and newest.score is None:
+            told = [name for name in SCORES if getattr(newest, name) is not None]
+            if told:
+                errors.add(f"{place}.predictions", MISNAMED_SCORE.format(name=told[0]))
         reader.see(place, task, entries)
-        reader.add(place, task, _newest(entries))
+        reader.add(place, task, newest)
     return reader.content([] if has_any else [NO_PREDICTIONS])
 
 

@@ -232,12 +232,12 @@ def test_nothing_to_measure_is_null() -> None:
 
     total = measured([text([], [])])
     assert (dict(total.metrics), total.primary) == (
-        dict.fromkeys(("strict", "exact", "partial", "type"), nothing),
+        {"f1": None, **dict.fromkeys(("strict", "exact", "partial", "type"), nothing)},
         None,
     )
     total = measured([text([("PER", 0, 3)], [])])
     assert (dict(total.metrics), total.primary) == (
-        dict.fromkeys(("strict", "exact", "partial", "type"), none),
+        {"f1": 0.0, **dict.fromkeys(("strict", "exact", "partial", "type"), none)},
         0.0,
     )
 

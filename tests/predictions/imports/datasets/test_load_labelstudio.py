@@ -207,6 +207,22 @@ def test_a_score_is_a_number(ada: Caller, tmp_path: Path, score: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["confidence", "probability"])
+def test_a_score_under_another_name_is_refused(ada: Caller, tmp_path: Path, name: str) -> None:
+    """It was stored as a sure prediction."""
+    path = write(tmp_path / "t", TRUTH)
+    arguments = ("--ground-truth", path, "-P", "Files", "--model-version", "v1", "--predictions")
+    told = {name: 0.4}
+    odd = [task("b.jpg", predictions=[prediction(box("Car"), score=None, **told)])]
+    assert refused("labelstudio", *arguments, write(tmp_path / "p", odd)) == [
+        f"[0].predictions: has a {name} and no score, as which it is not read: call it score."
+    ]
+    beside = [task("b.jpg", predictions=[prediction(box("Car"), score=0.7, **told)])]
+    load("labelstudio", *arguments, write(tmp_path / "q", beside))
+    scores = Prediction.objects.filter(score__isnull=False).values_list("score", flat=True)
+    assert list(scores) == [0.7]
+
+
 DIALOGUE = (
     '<View><Paragraphs name="dialogue" value="$dialogue" layout="dialogue"/>'
     '<ParagraphLabels name="said" toName="dialogue"><Label value="X"/></ParagraphLabels></View>'
@@ -274,3 +290,29 @@ def test_the_only_key_of_the_data_is_what_is_shown(ada: Caller, tmp_path: Path) 
     path = write(tmp_path / "tasks", [{"data": data, "annotations": [annotation(said_)]}])
     load("labelstudio", "--ground-truth", path, "-P", "Files")
     assert '<Paragraphs name="p" value="$dialogue"/>' in Project.objects.get().label_config
+
+
+@pytest.mark.parametrize(
+    ("true", "told", "most"),
+    [
+        ([2, 10], [7], ' maxRating="10"'),
+        ([2], [7, "8"], ' maxRating="8"'),
+        ([7], [9], ' maxRating="9"'),
+        ([5], [1], ""),
+        ([2], [0, 5.5, 101, "many", None], ""),
+    ],
+)
+def test_a_new_rating_has_the_stars_that_are_seen(
+    ada: Caller, tmp_path: Path, true: list[Any], told: list[Any], most: str
+) -> None:
+    """Evaluations pass over those that the config does not have."""
+
+    def rated(stars: Any) -> Json:
+        value = {"rating": stars}
+        return {"from_name": "q", "to_name": "text", "type": "rating", "value": value}
+
+    truth = [{"data": {"text": f"t{n}"}, "annotations": [annotation(rated(n))]} for n in true]
+    found = [{"data": {"text": f"t{true[0]}"}, "predictions": [prediction(*map(rated, told))]}]
+    both("labelstudio", write(tmp_path / "t", truth), write(tmp_path / "p", found))
+    config = Project.objects.get().label_config.replace(" />", "/>")
+    assert f'<Rating name="q" toName="text"{most}/>' in config
