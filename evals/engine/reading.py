@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from predictions.regions.config import PATH_SEPARATOR, path_renamed, steps_of
+from predictions.regions.config import PATH_SEPARATOR, is_item, path_renamed, steps_of
 from predictions.regions.controls import CLASS_KEYS
 from predictions.regions.labels import PassedOver, Reason, label_names
 
@@ -112,7 +112,7 @@ class Reading:
     def _known(self, name: str | None) -> str | None:
         """The control's name in the config: the items of a Repeater are numbered."""
         for pattern in (*self.controls, *self.others):
-            if name is not None and "{{" in pattern and _fits(pattern, name):
+            if name is not None and is_item(pattern, name):
                 return pattern
         return name
 
@@ -359,11 +359,3 @@ class Watched(dict[str, int]):
         """As of every dict."""
         self._meet(label)
         return super().get(label, default)
-
-
-def _fits(pattern: str, name: str) -> bool:
-    """Whether a name is a Repeater's pattern with a number for its index."""
-    start, _, rest = pattern.partition("{{")
-    end = rest.partition("}}")[2]
-    middle = name[len(start) : len(name) - len(end)]
-    return name.startswith(start) and name.endswith(end) and middle.isdecimal()

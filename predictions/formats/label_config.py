@@ -93,13 +93,13 @@ def _lacked(config: Config, content: Content) -> tuple[dict[str, list[str]], lis
     """
     lacking, missing = {}, []
     for one in content.controls.seen.values() if content.controls is not None else ():
-        known = config.control(one.name)
+        known = config.control_of_region(one.name)
         if known is None or known.tag != one.tag:
             missing.append(NO_CONTROL.format(tag=one.tag.tag, name=one.name))
             continue
         names = _missing(known, one.labels)
         if names and not known.is_dynamic:
-            lacking[one.name] = names
+            lacking[known.name] = list(dict.fromkeys([*lacking.get(known.name, ()), *names]))
     return lacking, missing
 
 

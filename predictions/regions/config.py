@@ -106,6 +106,11 @@ class Config:
         """The control of that name."""
         return next((one for one in self.controls if one.name == name), None)
 
+    def control_of_region(self, name: str) -> Control | None:
+        """The control that regions of this name are of: the items of a Repeater are numbered."""
+        items = (one for one in self.controls if is_item(one.name, name))
+        return self.control(name) or next(items, None)
+
     def missing_key(self, data: Mapping[str, Any]) -> str | None:
         """The first key that a task's data lacks; None for complete data."""
         return next((key.name for key in self.keys if not key.is_in(data)), None)
@@ -212,6 +217,15 @@ def _object(element: Any, parents: dict[Any, Any]) -> ObjectTag:
         time_format=element.get("timeFormat") or "",
         text_key=element.get("textKey") or "text" if element.tag == "Paragraphs" else "",
     )
+
+
+def is_item(pattern: str, name: str) -> bool:
+    """Whether a name is a Repeater's pattern with a number for its index."""
+    start, is_pattern, rest = pattern.partition("{{")
+    end = rest.partition("}}")[2]
+    middle = name[len(start) : len(name) - len(end)]
+    fits = name.startswith(start) and name.endswith(end) and middle.isdecimal()
+    return bool(is_pattern) and fits
 
 
 def _is_true(text: str | None) -> bool:

@@ -224,7 +224,7 @@ class Controls:
         """What to say of controls that a project's config asks about something else."""
         found = []
         for one in self.seen.values():
-            known = config.control(one.name)
+            known = config.control_of_region(one.name)
             if known is None or not one.about:
                 continue
             if one.is_multiple and one.tag.tag == known.tag.tag == "Choices":

@@ -272,3 +272,33 @@ def test_an_id_that_all_regions_have_names_none(ada: Caller, tmp_path: Path) -> 
     answer = region("answer", "choices", {"choices": ["yes"]}, id="b")
     path = write(tmp_path / "t", [BOX, BOX, answer], data={"it": "a.png"})
     assert config_of(path)[-2:] == ['<Choices name="answer" toName="it">', "</Choices>"]
+
+
+def test_a_project_with_a_repeater_is_loaded_into(
+    ada: Caller, make_project: MakeProject, tmp_path: Path
+) -> None:
+    """Its regions name items by number; a label that one lacks is the control's."""
+    config = (
+        '<View><Repeater on="$pages" indexFlag="{{idx}}"><Image name="it_{{idx}}"'
+        ' value="$pages[{{idx}}].url"/><RectangleLabels name="box_{{idx}}" toName="it_{{idx}}">'
+        '<Label value="x"/></RectangleLabels></Repeater></View>'
+    )
+    make_project(ada, config, title="Own")
+    boxes = [
+        {**BOX, "from_name": f"box_{n}", "to_name": f"it_{n}",
+         "value": {**PLACE, "rectanglelabels": [label]}}
+        for n, label in enumerate("xy")
+    ]  # fmt: skip
+    data = {"pages": [{"url": "a.png"}, {"url": "b.png"}]}
+    truth = write(tmp_path / "t", boxes, data=data)
+    said = write(tmp_path / "p", boxes[::-1], data=data, side="predictions")
+    lines, warned = load(
+        "labelstudio", "--ground-truth", truth, "--predictions", said, "-P", "Own",
+        "--model-version", "v1", "--add-labels", "--evaluate",
+    )  # fmt: skip
+    assert warned == []
+    label_config = Project.objects.get(title="Own").label_config
+    assert '<Label value="x" /><Label value="y" /></RectangleLabels>' in label_config
+    summary = ModelEval.objects.get(eval_id=lines[-1]).summary
+    assert summary is not None
+    assert summary["metrics"]["mAP"] == pytest.approx(1)
