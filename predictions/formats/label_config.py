@@ -91,7 +91,8 @@ def _lacked(config: Config, content: Content) -> tuple[dict[str, list[str]], lis
     """By control the labels of drawn regions that it lacks; what to say of controls that are not
     there at all.
     """
-    lacking, missing = {}, []
+    lacking: dict[str, list[str]] = {}
+    missing: list[str] = []
     for one in content.controls.seen.values() if content.controls is not None else ():
         known = config.control_of_region(one.name)
         if known is None or known.tag != one.tag:
