@@ -9,6 +9,7 @@ from predictions.formats.drawn.controls import ONLY_ONE, Controls
 from predictions.formats.errors import Errors
 from predictions.formats.label_regions import Tool
 from predictions.regions.config import Config, Control, ObjectTag
+from predictions.regions.controls import BY_TAG
 
 #: Which tag holds regions of a kind; the order is that of the controls in a config.
 TAGS: Mapping[Kind, str] = {
@@ -254,9 +255,8 @@ def with_labels(label_config: str, lacking: Mapping[str, Sequence[str]]) -> str:
     root = _tree(label_config)
     for element in root.iter():
         if element.get("toName") and element.get("name") in lacking:
-            entry = "Choice" if element.tag == "Choices" else "Label"
             for name in lacking[element.get("name")]:
-                SubElement(element, entry, value=name)
+                SubElement(element, BY_TAG[element.tag].label_tag, value=name)
     return str(tostring(root, encoding="unicode"))
 
 

@@ -36,6 +36,11 @@ class ControlTag:
         """The `type` of its regions."""
         return self.tag.lower()
 
+    @property
+    def label_tag(self) -> str:
+        """The tag of each of its labels within a labelling config."""
+        return "Choice" if self.place is None else "Label"
+
 
 def _labels(tag: str, place: Shape | Stretch) -> ControlTag:
     return ControlTag(tag, tag.lower(), place, has_classes=True)

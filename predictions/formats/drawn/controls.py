@@ -111,8 +111,7 @@ class Seen:
         tag = self.tag.tag
         to_names = quoteattr(",".join(self.to_names))
         start = f"  <{tag} name={quoteattr(self.name)} toName={to_names}{self._attributes()}"
-        entry = "Choice" if tag in {"Choices", "Taxonomy"} else "Label"
-        labels = [f"    <{entry} value={quoteattr(label)}/>" for label in self.labels]
+        labels = [f"    <{self.tag.label_tag} value={quoteattr(label)}/>" for label in self.labels]
         return [f"{start}>", *labels, f"  </{tag}>"] if labels else [f"{start}/>"]
 
     def _attributes(self) -> str:

@@ -156,6 +156,24 @@ def test_labels_that_the_project_lacks(ada: Caller, tmp_path: Path) -> None:
     assert Annotation.objects.count() == 1
 
 
+def test_a_node_that_the_projects_tree_lacks(
+    ada: Caller, make_project: MakeProject, tmp_path: Path
+) -> None:
+    config = (
+        '<View><Text name="text" value="$text"/>'
+        '<Taxonomy name="of" toName="text"><Choice value="A"/></Taxonomy></View>'
+    )
+    made = make_project(ada, config, title="Tree")
+    chosen = {
+        "from_name": "of", "to_name": "text", "type": "taxonomy", "value": {"taxonomy": ["B"]},
+    }  # fmt: skip
+    truth = [{"data": {"text": "t"}, "annotations": [annotation(chosen)]}]
+    path = write(tmp_path / "t", truth)
+    load("labelstudio", "--ground-truth", path, "-P", str(made.pk), "--add-labels")
+    made.refresh_from_db()
+    assert '<Choice value="A" /><Choice value="B" /></Taxonomy>' in made.label_config
+
+
 @pytest.mark.parametrize(
     ("document", "error"),
     [
