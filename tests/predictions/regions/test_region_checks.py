@@ -118,9 +118,11 @@ def predictions(draw: st.DrawFn) -> tuple[str, Any, Any]:
 
 
 def errors_of(config: str, result: Any, score: Any) -> list[str]:
-    """What the library itself says, and where it says nothing what is no label."""
+    """What the library itself says, in one list, and where it says nothing what is no label."""
     value = {"result": result} if score is None else {"result": result, "score": score}
-    found: list[str] = labelling.interface(config).validate_prediction(value, return_errors=True)
+    told = labelling.interface(config).validate_prediction(value, return_errors=True)
+    # What it says of relations is a list of its own.
+    found = [text for one in told for text in (one if isinstance(one, list) else [one])]
     if not found and isinstance(result, list):
         return list(unusable_labels(result))
     return found
