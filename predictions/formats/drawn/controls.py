@@ -138,34 +138,50 @@ class Controls:
         self._add_objects(regions, data)
         chosen: dict[tuple[str, str], set[str]] = defaultdict(set)
         for region in regions:
-            name, type_ = region.get("from_name"), region.get("type")
-            to_names = _to_names(region)
-            if not isinstance(name, str) or not name or not to_names:
-                continue
-            tag = BY_TYPE.get(type_) if isinstance(type_, str) else None
-            if tag is None:
-                self._unknown[str(type_)] = None
+            control = self._control_of(region)
+            if control is None:
                 continue
             value = region.get("value")
             value = value if isinstance(value, Mapping) else {}
-            control = self.seen.setdefault(name, Seen(name, tag))
             control.see(region, value)
-            about = None if tag.place else _about(region, value, placed)
-            for to_name in to_names:
-                shown = self._shown[to_name]
-                shown.see(tag, region, data)
-                if about == About.PAGE and not shown.is_list:
-                    about = About.WHOLE
-                elif about == About.PAGE:
-                    shown.kinds["Image"] = None
-            if about is not None:
-                control.about[about] = None
-                # Several that a model gives scores are alternatives.
-                if tag.tag == "Choices" and region.get("score") is None:
-                    asked = _asked(about, region, value)
-                    chosen[name, asked].add(str(value.get("choices")))
+            about = self._see_objects(control, region, value, data, placed)
+            # Several that a model gives scores are alternatives.
+            if about and control.tag.tag == "Choices" and region.get("score") is None:
+                chosen[control.name, _asked(about, region, value)].add(str(value.get("choices")))
         for (name, _), answers in chosen.items():
             self.seen[name].is_multiple |= len(answers) > 1
+
+    def _control_of(self, region: Region) -> Seen | None:
+        """The control that a region names, new or known; None where it names none."""
+        name, type_ = region.get("from_name"), region.get("type")
+        if not isinstance(name, str) or not name or not _to_names(region):
+            return None
+        tag = BY_TYPE.get(type_) if isinstance(type_, str) else None
+        if tag is None:
+            self._unknown[str(type_)] = None
+            return None
+        return self.seen.setdefault(name, Seen(name, tag))
+
+    def _see_objects(
+        self,
+        control: Seen,
+        region: Region,
+        value: Mapping[str, Any],
+        data: Mapping[str, Any],
+        placed: Container[str],
+    ) -> About | None:
+        """What the region tells of its objects; what it is about, None of one that has a place."""
+        about = None if control.tag.place else _about(region, value, placed)
+        for to_name in _to_names(region):
+            shown = self._shown[to_name]
+            shown.see(control.tag, region, data)
+            if about == About.PAGE and not shown.is_list:
+                about = About.WHOLE
+            elif about == About.PAGE:
+                shown.kinds["Image"] = None
+        if about is not None:
+            control.about[about] = None
+        return about
 
     def _add_objects(self, regions: Sequence[Region], data: Mapping[str, Any]) -> None:
         """The objects that nobody named before."""
