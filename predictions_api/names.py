@@ -14,7 +14,7 @@ from itertools import islice
 SIGNS = re.compile(r"[^0-9a-z]+")
 SCORE = "score"
 #: What tools call a score: left unread, every prediction would count as a sure one.
-SCORES = {"confidence": SCORE, "probability": SCORE}
+SCORES = ("confidence", "probability")
 #: Of the names in a request that nobody reads so many are told.
 MOST_TOLD = 10
 
@@ -30,7 +30,7 @@ def by_letters(known: Iterable[str]) -> dict[str, str]:
     return {letters(name): name for name in known}
 
 
-def misspelt(given: Iterable[object], known: Mapping[str, str]) -> dict[str, str]:
+def misspelt(given: Collection[object], known: Mapping[str, str]) -> dict[str, str]:
     """Of the given names those that are written otherwise than the known one that they mean, and
     that one; and what tools call a score, where one is read and not given. `known` is of
     `by_letters`.
@@ -40,14 +40,16 @@ def misspelt(given: Iterable[object], known: Mapping[str, str]) -> dict[str, str
     >>> misspelt(["confidence"], by_letters(["score"])), misspelt(["confidence"], {})
     ({'confidence': 'score'}, {})
     """
-    names = [name for name in given if isinstance(name, str)]
-    is_lacking = SCORE in known and SCORE not in names
-    return {
+    found = {
         name: meant
-        for name in names
-        if (meant := known.get(letters(name[:200])) or (SCORES.get(name) if is_lacking else None))
+        for name in given
+        if isinstance(name, str)
+        and (meant := known.get(letters(name[:200]))) is not None
         and meant != name
     }
+    if SCORE in known and SCORE not in given:
+        found |= {name: SCORE for name in SCORES if name in given and name not in known}
+    return found
 
 
 def unread(what: str, given: Iterable[str], known: Collection[str]) -> dict[str, list[str]]:
