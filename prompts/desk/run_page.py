@@ -115,7 +115,8 @@ def _took(begun: datetime | None, ended: datetime | None) -> str:
         return "not begun"
     if ended is None:
         return f"begun {when(begun)}"
-    return f"{number(round((ended - begun).total_seconds(), 1))} s, ended {when(ended)}"
+    took = (ended - begun).total_seconds()
+    return f"{number(round(took, 1)) if took >= 1 else shown(took)} s, ended {when(ended)}"
 
 
 def _change(model: str, pk: int | None) -> str:
