@@ -18,7 +18,7 @@ from evals.models import ModelEval
 from evals.reports.terms import differing_terms, has_other_ground_truth, is_of_all
 from predictions.desk.hub.parts import Point, Scores
 from predictions.desk.project_rows import shortened
-from predictions_api.wording import percent, share, written
+from predictions_api.wording import number, share, written
 
 #: Points of the drawing over time.
 MOST_POINTS = 60
@@ -155,7 +155,7 @@ def _cells(
         Cell(share(metrics.get("precision"))),
         Cell(share(metrics.get("recall"))),
         Cell(share(metrics.get("f1")), note=interval("F1")),
-        Cell("-" if best is None else percent(best)),
+        Cell("-" if best is None else f"{number(100 * best)}%"),
         Cell(format_html("{}{}", time_ago(evaluation.finished_at), other)),
     ]
 
