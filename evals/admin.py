@@ -26,7 +26,7 @@ from evals.jobs import state
 from evals.models import ModelEval
 from predictions.desk.filters import MAX_CHOICES, ProjectFilter
 from predictions.desk.project_rows import shortened
-from predictions_api.wording import number
+from predictions_api.wording import number, share, written
 
 # By name, the route below the evaluation's own address, and the view. What a page shows stands in
 # its query, in the words of the API: split, confidence, sort, cell, class, cluster, offset.
@@ -257,7 +257,7 @@ class EvaluationDesk(WorkspaceAdmin):
     def status_label(self, row: ModelEval) -> tuple[str, str]:
         label = str(ModelEval.Status(row.status).label)
         if row.status == ModelEval.Status.RUNNING:
-            return label, f"{label} {row.progress:.0%}"
+            return label, f"{label} {int(100 * row.progress)}%"
         if is_cancelled(row):
             return "Cancelled", "Cancelled"
         return label, label
@@ -290,7 +290,7 @@ class EvaluationDesk(WorkspaceAdmin):
 def _headline(row: ModelEval, name: str) -> str:
     """A number of the headline; a dash while there is none."""
     value = ((row.summary or {}).get("headline") or {}).get(name)
-    return "-" if value is None else f"{value:.3f}"
+    return share(value)
 
 
 def _score(row: ModelEval) -> str:
@@ -300,7 +300,10 @@ def _score(row: ModelEval) -> str:
         value = _headline(row, "mAP")
         return value if value == "-" else f"{value} mAP50"
     value = primary["value"]
-    return "-" if value is None else f"{value:.3f} {worded(primary['name'])}"
+    if value is None:
+        return "-"
+    shown = written(value, is_higher_better=primary.get("higherIsBetter", True))
+    return f"{shown} {worded(primary['name'])}"
 
 
 def _confidence(row: ModelEval) -> int | None:

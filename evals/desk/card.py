@@ -53,7 +53,7 @@ def name_of(evaluation: ModelEval) -> str:
 def status_of(evaluation: ModelEval) -> str:
     """Its status, with how far it is."""
     if evaluation.status == ModelEval.Status.RUNNING:
-        return f"running, {number(round(100 * evaluation.progress))} %"
+        return f"running, {number(int(100 * evaluation.progress))} %"
     return "cancelled" if is_cancelled(evaluation) else evaluation.status
 
 

@@ -164,7 +164,7 @@ def _page(
         is_computed=evaluation.origin == ModelEval.Origin.COMPUTED,
         once=new_form(),
         **_of_kind(evaluation),
-        percent=round(100 * evaluation.progress),
+        percent=int(100 * evaluation.progress),
         passed=(timezone.now() - begun).total_seconds(),
         left=left(begun, evaluation.progress),
         advice=advice.of_failure(evaluation),

@@ -14,7 +14,7 @@ import numpy as np
 
 from evals.engine.metrics import Matrix
 from predictions.regions.geometry import Bools
-from predictions_api.wording import plural
+from predictions_api.wording import percent, plural
 
 #: class_imbalance: fewer instances than this, or than 0.05 x sqrt(all instances), or
 FEWEST_INSTANCES = 30
@@ -212,7 +212,9 @@ def dataset_health(
             share = images.get(split, 0) / n_all
             if share < wanted:
                 # Rounded down: what is too little never reads as enough.
-                phrase = f"{1000 * images.get(split, 0) // n_all / 10:.1f}% of the dataset"
+                tenths = 1000 * images.get(split, 0) // n_all
+                part = f"{tenths / 10:.1f}%" if tenths or not share else percent(share, 1)
+                phrase = f"{part} of the dataset"
                 found.append(_too_small(split, share, wanted, phrase, words))
     return found
 

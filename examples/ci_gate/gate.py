@@ -20,8 +20,8 @@ from typing import Any
 GOOD, WORSE, UNKNOWN = 0, 1, 2
 WORDS = {GOOD: "good", WORSE: "worse", UNKNOWN: "unknown"}
 POLL_S = 1.0
-#: Of the sums of binary fractions: less is no drop.
-LEAST_DROP = 1e-9
+#: Part of a number that sums of binary fractions are off by: less is no drop.
+LEAST_DROP = 1e-12
 #: Probability below which a difference is taken for more than chance.
 CHANCE = 0.05
 SCORES = {"precision": "precision", "recall": "recall", "f1": "F1"}
@@ -117,17 +117,16 @@ def _comparable(server: Server, header: Report, new: Report) -> Report:
 
 def _evaluation(server: Server, eval_id: str) -> Report | None:
     """The header of a finished evaluation; None where there is none of that id."""
-    if not re.fullmatch("[A-Za-z0-9]{20}", eval_id):
-        return None
+    header = None
     try:
-        header = server.evals("GET", f"/{eval_id}")
+        if re.fullmatch("[A-Za-z0-9]{20}", eval_id):
+            header = dict(server.evals("GET", f"/{eval_id}"))
     except Refused as error:
-        if error.status == 404:
-            return None
-        raise
-    if header["status"] != "done":
+        if error.status != 404:
+            raise
+    if header is not None and header["status"] != "done":
         raise Refused(f"The baseline {eval_id} is {header['status']}.")
-    return dict(header)
+    return header
 
 
 def _agree(one: Report, other: Report, name: str) -> bool:
@@ -174,15 +173,10 @@ def changes(server: Server, report: Report, decisive: list[str]) -> list[Report]
     if found["significance"] is None:
         raise Refused(f"{new} and {old} have {found['totals']['images']} images in common.")
     return [
-        {
-            "score": shown,
-            **(change := found["significance"][name]),
-            "isWorse": name in decisive
-            and change["difference"] < -LEAST_DROP
-            and change["pValue"] < CHANCE,
-        }
+        {"score": shown, **(change := found["significance"][name]), "isWorse": name in decisive
+         and change["difference"] < -LEAST_DROP and change["pValue"] < CHANCE}
         for name, shown in SCORES.items()
-    ]
+    ]  # fmt: skip
 
 
 def judge(server: Server, options: argparse.Namespace) -> Report:
@@ -190,8 +184,7 @@ def judge(server: Server, options: argparse.Namespace) -> Report:
     asked = {"project": options.project, "modelVersion": options.model_version}
     more = {"control": options.control, "groundTruth": options.ground_truth}
     asked |= {name: value for name, value in more.items() if value is not None}
-    new = evaluate(server, asked, within_s=options.within)
-    split = options.split
+    new, split = evaluate(server, asked, within_s=options.within), options.split
     if (confidence := options.confidence) is None:
         confidence = round(100 * new["confidenceThreshold"])
     report: Report = {
@@ -207,8 +200,7 @@ def judge(server: Server, options: argparse.Namespace) -> Report:
         truth = {name: old["snapshot"][name] for name in TRUTHS if name in old.get("snapshot", {})}
         if any(value != new["snapshot"].get(name) for name, value in truth.items()):
             report["baseline"]["olderGroundTruth"] = True
-        standing = quality(server, old, split)
-        was = standing["value"]
+        was = (standing := quality(server, old, split))["value"]
         report["baseline"] |= {k: v for k, v in standing.items() if k == "answered"}
         before = recalls(server, old, split, confidence)
     found = recalls(server, new, split, confidence)
@@ -247,8 +239,8 @@ def _has_fallen(one: Report) -> bool:
     """Whether a score is worse than the baseline's by more than allowed, which needs both."""
     if one["now"] is None or one["baseline"] is None:
         return False
-    sign = 1 if one.get("higherIsBetter", True) else -1
-    return bool(sign * (one["baseline"] - one["now"]) > one["allowedDrop"] + LEAST_DROP)
+    drop = (one["baseline"] - one["now"]) * (1 if one.get("higherIsBetter", True) else -1)
+    return bool(drop > one["allowedDrop"] + LEAST_DROP * (abs(one["baseline"]) + abs(one["now"])))
 
 
 def _reasons(report: Report) -> list[str]:
@@ -257,48 +249,57 @@ def _reasons(report: Report) -> list[str]:
     reasons = []
     if _is_beyond(metric):
         side = "below" if metric["higherIsBetter"] else "above"
-        reasons.append(f"{metric['name']} {metric['now']:.3f} is {side} {metric['limit']:.3f}")
+        now, limit = texts([metric["now"], metric["limit"]], of=metric)
+        reasons.append(f"{metric['name']} {now} is {side} {limit}")
     named = [(metric["name"], metric)]
     named += [(f"recall of {one['class']}", one) for one in report["classes"]]
     reasons += [
         f"{name} {'fell' if one['now'] < one['baseline'] else 'rose'} "
-        f"from {one['baseline']:.3f} to {one['now']:.3f}, "
-        f"by more than {one['allowedDrop']:g}"
+        f"from {' to '.join(texts([one['baseline'], one['now']], of=one))}, "
+        f"by more than {one['allowedDrop']:.12g}"
         for name, one in named
         if _has_fallen(one)
     ]
     reasons += [
-        f"{one['score']} fell by {-one['difference']:.3f} "
-        f"({-one['high']:.3f} to {-one['low']:.3f}), by chance with p {one['pValue']:.4f}"
-        for one in report.get("changes", [])
-        if one["isWorse"]
+        f"{c['score']} fell by {' ('.join(texts([-c['difference'], -c['high']]))} "
+        f"to {texts([-c['low']])[0]}), by chance with p {c['pValue']:.4f}"
+        for c in report.get("changes", [])
+        if c["isWorse"]
     ]
     return reasons
 
 
 def rows_of(report: Report) -> list[tuple[str, str, str, str, str]]:
     """What is measured, objects, before, now, verdict: the metric, the classes, the changes."""
-    metric = report["metric"]
-    shown = [(metric["name"], "", metric)]
+    shown = [((metric := report["metric"])["name"], "", metric)]
     shown += [(f"recall of {one['class']}", str(one["objects"]), one) for one in report["classes"]]
-    rows = [
-        (name, objects, _number(one["baseline"]), _number(one["now"]), "WORSE" * one["isWorse"])
-        for name, objects, one in shown
-    ]
+    rows = [(name, objects, *texts([one["baseline"], one["now"]], of=one), "WORSE" * one["isWorse"])
+            for name, objects, one in shown]  # fmt: skip
     return rows + [
-        (f"change of {c['score']}, p {c['pValue']:.4f}", "", "", f"{c['difference']:+.3f}",
+        (f"change of {c['score']}, p {c['pValue']:.4f}", "", "", texts([c["difference"]], "+")[0],
          "WORSE" * c["isWorse"]) for c in report.get("changes", [])
     ]  # fmt: skip
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+def texts(values: list[float | None], sign: str = "-", of: Report | None = None) -> list[str]:
+    """Numbers beside each other: what differs reads differently, and nothing as 0 or 1 that is not.
+    Three digits after the point, of a metric that is an error four that say something.
+    """
+    off, digits = 5e-4 if of is not None and not of.get("higherIsBetter", True) else 1.0, 3
+    known = {0.0, 1.0} | {float(f"{value:.12g}") for value in values if value is not None}
+    while digits < 13 and (
+        len({f"{value:.{digits}f}" for value in known}) < len(known)
+        or any(abs(round(value, digits) - value) > off * abs(value) for value in known)
+    ):
+        digits += 1
+    form = f"{sign}.{digits}f" if digits < 13 else f"{sign}.12g"
+    return ["-" if value is None else f"{value + 0.0:{form}}" for value in values]
 
 
 def _is_beyond(one: Report) -> bool:
     """Whether a score is worse than its limit, whatever the baseline."""
     beyond = one["now"] - one["limit"] if one.get("limit") is not None else 0.0
-    return bool((-beyond if one.get("higherIsBetter") else beyond) > LEAST_DROP)
+    return bool((-beyond if one.get("higherIsBetter") else beyond) > LEAST_DROP * abs(one["now"]))
 
 
 def headline(report: Report) -> str:
@@ -386,8 +387,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (Refused, OSError, KeyError, ValueError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         report = {"reasons": [reason], "code": UNKNOWN}
-    code = int(report["code"])
-    report["verdict"] = WORDS[code]
+    report["verdict"] = WORDS[code := int(report["code"])]
     if options.json:
         options.json.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     if options.markdown:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from predictions_api.http.storable import is_number
+from predictions_api.wording import plain
 
 Drawn = dict[str, Any]
 
@@ -90,7 +91,7 @@ def _words(value: Mapping[str, Any]) -> dict[str, Any]:
         apart |= {"start", "end", "channel"}
     texts = [text for name, given in value.items() if name not in apart for text in _texts(given)]
     if is_stretch:
-        texts = [f"{', '.join(texts)} {start:g} to {end:g}".lstrip()]
+        texts = [f"{', '.join(texts)} {plain(value['start'])} to {plain(value['end'])}".lstrip()]
     written = value.get("text")
     return {
         "values": texts if texts and not is_passage else _texts(written),

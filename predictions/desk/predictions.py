@@ -45,7 +45,7 @@ from predictions.desk.project_rows import (
 from predictions.desk.reviewing import discussion
 from predictions.models import Prediction
 from predictions_api.http.fields import unknown_pk
-from predictions_api.wording import number
+from predictions_api.wording import score
 
 
 class PredictionForm(DeskForm):
@@ -145,4 +145,4 @@ class PredictionDesk(RegionRows):
 
     @admin.display(description="score")
     def shown_score(self, prediction: Prediction) -> str:
-        return number(prediction.score)
+        return score(prediction.score)

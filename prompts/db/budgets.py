@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from predictions_api.wording import usd
+from predictions_api.wording import plain, usd
 from prompts.models import ProviderConnection
 
 
@@ -26,7 +26,9 @@ def over_budget(spent: float, limit: float | None) -> str:
     """Why a connection with that limit may spend no more; nothing while it may."""
     if limit is None or spent < limit:
         return ""
-    return f"The provider connection's budget of ${limit:g} is spent (${usd(spent, digits=6)})."
+    return (
+        f"The provider connection's budget of ${plain(limit)} is spent (${usd(spent, digits=6)})."
+    )
 
 
 def budget_left(connection_id: int) -> str:

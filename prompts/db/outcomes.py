@@ -17,7 +17,7 @@ from predictions_api.http.storable import json_value
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import execute, fetch_all, fetch_one, reserve_ids
-from predictions_api.wording import usd
+from predictions_api.wording import plain, usd
 from prompts.asking.agreement import Comparison
 from prompts.asking.outcome import Outcome
 from prompts.db import items
@@ -275,5 +275,5 @@ def count(
         ],
     ) or (0.0, None)
     if budget is not None and cost >= budget:
-        return f"The run's budget of ${budget:g} is spent (${usd(cost, digits=6)})."
+        return f"The run's budget of ${plain(budget)} is spent (${usd(cost, digits=6)})."
     return ""

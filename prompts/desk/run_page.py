@@ -14,7 +14,8 @@ from rest_framework.exceptions import ValidationError
 
 from desk.page import Crumb, render_page
 from desk.workspace_admin import WorkspaceAdmin, access_of, forbid
-from predictions_api.wording import left, number, usd, when
+from predictions_api.wording import left, number, percent, plain, usd, when
+from predictions_api.wording import seconds as shown
 from prompts.db import items, measures, queries
 from prompts.desk import advice
 from prompts.models import ModelRun
@@ -75,10 +76,10 @@ def _measures(run: ModelRun, *, is_open: bool) -> list[tuple[str, str]]:
     compared = run.total_compared
     agreement = "no ground truth to compare with"
     if compared:
-        share = f"{run.agreement_sum / compared:.1%}"
+        share = percent(run.agreement_sum / compared, 1)
         correct, of = number(run.total_correct_predictions), number(compared)
         agreement = f"{share} on average, {correct} of {of} exactly right"
-    budget = "" if run.budget_usd is None else f" of ${run.budget_usd:g}"
+    budget = "" if run.budget_usd is None else f" of ${plain(run.budget_usd)}"
     each = found["cost"]["values"]["per_task"] if found else None
     per_task = f", ${usd(each, digits=6)} a task" if each and run.cost_usd else ""
     return [
@@ -104,7 +105,7 @@ def _latency(values: dict[str, Any]) -> str:
     if values["mean"] is None:
         return "not measured"
     median, slow, most = (
-        f"{values[name]:.2f}\N{NO-BREAK SPACE}s" for name in ("p50", "p95", "max")
+        f"{shown(values[name])}\N{NO-BREAK SPACE}s" for name in ("p50", "p95", "max")
     )
     return f"{median} median, {slow} for the slowest 5 %, {most} at most"
 
@@ -114,7 +115,8 @@ def _took(begun: datetime | None, ended: datetime | None) -> str:
         return "not begun"
     if ended is None:
         return f"begun {when(begun)}"
-    return f"{number(round((ended - begun).total_seconds(), 1))} s, ended {when(ended)}"
+    took = (ended - begun).total_seconds()
+    return f"{number(round(took, 1)) if took >= 1 else shown(took)} s, ended {when(ended)}"
 
 
 def _change(model: str, pk: int | None) -> str:

@@ -18,7 +18,7 @@ from django.utils.timezone import now
 
 from evals.jobs import run
 from evals.models import ModelEval
-from examples.ci_gate.gate import escaped
+from examples.ci_gate.gate import escaped, texts
 from predictions.models import Annotation, Project, Task
 from tests.conftest import TEXT_CONFIG, Caller, MakeProject
 from tests.contract.conftest import address, unbuffered_sockets
@@ -526,3 +526,26 @@ def test_cannot_tell(build: Build, address: str) -> None:
 )
 def test_names_are_text_in_a_comment(name: str, text: str) -> None:
     assert escaped(name) == text
+
+
+ERROR: dict[str, Any] = {"higherIsBetter": False}
+
+
+@pytest.mark.parametrize(
+    ("values", "of", "written"),
+    [
+        ([0.5, None], None, ["0.500", "-"]),
+        ([0.0, 1.0], None, ["0.000", "1.000"]),
+        ([0.7004, 0.7001], None, ["0.7004", "0.7001"]),
+        ([0.9996, 0.0004], None, ["0.9996", "0.0004"]),
+        ([0.00012, 0.0004], ERROR, ["0.00012", "0.00040"]),
+        ([1234567.25, 1234567.75], ERROR, ["1234567.250", "1234567.750"]),
+        ([1e-13, 2e-13], ERROR, ["1e-13", "2e-13"]),
+        ([0.0123456], ERROR, ["0.01235"]),
+        ([-0.0], None, ["0.000"]),
+    ],
+)
+def test_numbers_that_differ_read_differently(
+    values: list[float | None], of: dict[str, Any] | None, written: list[str]
+) -> None:
+    assert texts(values, of=of) == written

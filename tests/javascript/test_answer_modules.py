@@ -43,8 +43,13 @@ def test_texts_show_their_edits(call: Call, edits: list[Any], shown: str) -> Non
         ),
         (
             {"truth": 1234.5, "said": None, "score": None, "isKept": False},
-            "ground truth 1,234.5, predicted nothing",
+            "ground truth 1234.5, predicted nothing",
             "Nothing was answered.",
+        ),
+        (
+            {"truth": 4006381333931, "said": 4006381333938, "score": 0.49999, "isKept": False},
+            "ground truth 4006381333931, predicted 4006381333938, off by 7",
+            "Score 0.49999, below the confidence.",
         ),
         (
             {"truth": None, "said": -1, "score": 1, "isKept": True, "isCut": True},

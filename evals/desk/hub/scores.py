@@ -18,6 +18,7 @@ from evals.models import ModelEval
 from evals.reports.terms import differing_terms, has_other_ground_truth, is_of_all
 from predictions.desk.hub.parts import Point, Scores
 from predictions.desk.project_rows import shortened
+from predictions_api.wording import number, share, written
 
 #: Points of the drawing over time.
 MOST_POINTS = 60
@@ -68,13 +69,21 @@ def scores_of(done: Sequence[Any], *, workspace: str) -> Scores:
             "Evaluated",
         ],
         {
-            name: _cells(latest[name], newest, values[name], measure=measure, workspace=workspace)
+            name: _cells(
+                latest[name],
+                newest,
+                values[name],
+                measure=measure,
+                rising=rising,
+                workspace=workspace,
+            )
             for name in order
         },
         "Scores of the latest finished evaluation of each version. Precision, recall and F1 are at "
         f"the confidence where F1 is best; below {below} 95 % interval.",
         [point for point in points if point is not None],
         shown,
+        partial(written, is_higher_better=rising),
     )
 
 
@@ -121,7 +130,13 @@ def _point(evaluation: ModelEval, measure: str) -> Point | None:
 
 
 def _cells(
-    evaluation: Any, newest: ModelEval, value: float | None, *, measure: str, workspace: str
+    evaluation: Any,
+    newest: ModelEval,
+    value: float | None,
+    *,
+    measure: str,
+    rising: bool,
+    workspace: str,
 ) -> list[Cell]:
     metrics: Mapping[str, Any] = evaluation.summary.get("metrics") or {}
     best = evaluation.summary.get("confidence")
@@ -131,18 +146,18 @@ def _cells(
     if has_other_ground_truth(evaluation, newest):
         other += ", of older ground truth"
     return [
-        Cell(_number(value), overview_of(evaluation), interval(MAP) if measure == MAP else ""),
-        *([Cell(_number(metrics.get("mAP")))] if _has_map50(newest, measure) else []),
-        Cell(_number(metrics.get("precision"))),
-        Cell(_number(metrics.get("recall"))),
-        Cell(_number(metrics.get("f1")), note=interval("F1")),
-        Cell("-" if best is None else f"{best:.0%}"),
+        Cell(
+            written(value, is_higher_better=rising),
+            overview_of(evaluation),
+            interval(MAP) if measure == MAP else "",
+        ),
+        *([Cell(share(metrics.get("mAP")))] if _has_map50(newest, measure) else []),
+        Cell(share(metrics.get("precision"))),
+        Cell(share(metrics.get("recall"))),
+        Cell(share(metrics.get("f1")), note=interval("F1")),
+        Cell("-" if best is None else f"{number(100 * best)}%"),
         Cell(format_html("{}{}", time_ago(evaluation.finished_at), other)),
     ]
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
 
 
 def _interval(evaluation: Any, workspace: str, score: str) -> SafeString | str:
@@ -154,7 +169,7 @@ def _interval(evaluation: Any, workspace: str, score: str) -> SafeString | str:
         bounds = orjson.loads(evaluation.at_best).get(name)
         if bounds is None:
             return ""
-        shown = f"({bounds['low']:.3f} to {bounds['high']:.3f})"
+        shown = f"({share(bounds['low'])} to {share(bounds['high'])})"
         return format_html(" <small>{}</small>", shown)
     best = best_of(evaluation)
     if best is None:

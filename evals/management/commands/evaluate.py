@@ -85,7 +85,7 @@ class Command(BaseCommand):
         with tqdm(total=100, unit="%", disable=not sys.stderr.isatty()) as bar:
 
             def show(progress: float) -> None:
-                bar.update(round(100 * progress) - bar.n)
+                bar.update(int(100 * progress) - bar.n)
 
             follow(evaluation, show)
         if evaluation.status == ModelEval.Status.FAILED:

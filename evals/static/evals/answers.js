@@ -1,6 +1,7 @@
 // Answers about whole tasks, beside their picture or instead of it: texts with their edits, numbers, spans.
 
-import { el, share } from "./dom.js";
+import { distance, exact, scored } from "../desk/figures.js";
+import { el } from "./dom.js";
 import { timeline } from "./timeline.js";
 import { WORDS } from "./verdicts.js";
 
@@ -35,7 +36,7 @@ function spans({ marked, isCut }) {
 function side(title, { spans: marks, pieces }) {
   const begun = new Set();
   const called = ([name, verdict, score]) =>
-    `${name}: ${WORDS[verdict]}${score === null ? "" : `, score ${share(score)}`}`;
+    `${name}: ${WORDS[verdict]}${score === null ? "" : `, score ${scored(score)}`}`;
   const piece = ([text, places]) => {
     if (!places.length) return [text];
     const names = places.filter((place) => !begun.has(place)).map((place) => marks[place][0]);
@@ -71,18 +72,16 @@ function stretch([operation, truth, said]) {
 // A changed space or line break would not be seen.
 const visible = (text) => text.replaceAll("\n", "⏎\n").replaceAll(" ", "\u00a0");
 
-const plain = (number) => Number(number.toPrecision(12)).toLocaleString("en", { maximumFractionDigits: 9 });
-
 function numbers({ truth, said }) {
-  const shown = (number) => (number === null ? "nothing" : plain(number));
-  const off = truth === null || said === null ? "" : `, off by ${plain(Math.abs(said - truth))}`;
+  const shown = (number) => (number === null ? "nothing" : exact(number));
+  const off = truth === null || said === null ? "" : `, off by ${distance(truth, said)}`;
   return el("p", {}, `ground truth ${shown(truth)}, predicted ${shown(said)}${off}`);
 }
 
 function notes({ truth, said, score, isKept, isCut }) {
   return [
     truth === null ? "There is no true answer." : "",
-    said === null ? "Nothing was answered." : `Score ${share(score)}${isKept ? "" : ", below the confidence"}.`,
+    said === null ? "Nothing was answered." : `Score ${scored(score)}${isKept ? "" : ", below the confidence"}.`,
     isCut ? "Only the beginning is shown." : "",
   ].filter(Boolean);
 }

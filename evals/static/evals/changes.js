@@ -1,5 +1,6 @@
 // How far numbers moved: always with a sign, better and worse in two colours that everybody tells apart.
 
+import { isSame, share, writerOf } from "../desk/figures.js";
 import { count, el } from "./dom.js";
 
 /** The probability below which a change is taken for more than chance. */
@@ -8,21 +9,30 @@ export const SIGNIFICANT = 0.05;
 const MINUS = "−";
 
 /**
- * A number with its sign, three decimals.
+ * How far a number moved.
+ * @param {number} before
+ * @param {number} after
+ * @returns {number} 0 where only sums of binary fractions differ
+ */
+export const movedBy = (before, after) => (isSame(before, after) ? 0 : after - before);
+
+/**
+ * A number with its sign.
  * @param {number} moved
+ * @param {(value: number) => string} write
  * @returns {string} ± for none
  */
-export function signed(moved) {
+export function signed(moved, write = share) {
   const sign = moved > 0 ? "+" : moved < 0 ? MINUS : "±";
-  return `${sign}${Math.abs(moved).toFixed(3)}`;
+  return `${sign}${write(Math.abs(moved))}`;
 }
 
 /**
- * Three decimals, a true minus.
+ * A share, with a true minus.
  * @param {number} value
  * @returns {string}
  */
-export const plain = (value) => value.toFixed(3).replace("-", MINUS);
+export const plain = (value) => share(value).replace("-", MINUS);
 
 function coloured(text, moved, higherIsBetter) {
   const isBetter = moved > 0 === higherIsBetter;
@@ -40,8 +50,8 @@ function coloured(text, moved, higherIsBetter) {
  */
 export function change(before, after, higherIsBetter = true) {
   if (typeof before !== "number" || typeof after !== "number") return "–";
-  const moved = Number((after - before).toFixed(6));
-  return coloured(signed(moved), moved, higherIsBetter);
+  const moved = movedBy(before, after);
+  return coloured(signed(moved, writerOf(higherIsBetter)), moved, higherIsBetter);
 }
 
 /**

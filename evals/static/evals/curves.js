@@ -1,5 +1,6 @@
 // Precision, recall and F1 over confidence: of the split, of each split, and of chosen classes.
 
+import { scored } from "../desk/figures.js";
 import { draw } from "./charts.js";
 import { PALETTE } from "./colours.js";
 import { el, fill, longTable, share, table } from "./dom.js";
@@ -31,7 +32,8 @@ function line(name, values, extra = {}) {
     name,
     x: values.confidence.map(Number),
     y: values[extra.of ?? "f1"],
-    hovertemplate: `${name.replace(/[<>&%]/g, " ")} %{y:.3f} at %{x:.2f}<extra></extra>`,
+    text: values[extra.of ?? "f1"].map(share),
+    hovertemplate: `${name.replace(/[<>&%]/g, " ")} %{text} at %{x:.2f}<extra></extra>`,
     line: { width: 2, ...extra.line },
   };
 }
@@ -46,7 +48,8 @@ function diamond(values, colour) {
     x: [values.optimalThreshold],
     y: [values.optimalMetrics.f1],
     marker: { symbol: "diamond", size: 12, color: colour, line: { width: 1, color: "#ffffff" } },
-    hovertemplate: "optimum: F1 %{y:.3f} at %{x:.2f}<extra></extra>",
+    text: [`${share(values.optimalMetrics.f1)} at ${scored(values.optimalThreshold, 2)}`],
+    hovertemplate: "optimum: F1 %{text}<extra></extra>",
   };
 }
 
@@ -115,7 +118,7 @@ function summary(body, split) {
   if (typeof best?.optimalThreshold !== "number") return "Precision, recall and F1 over confidence";
   return (
     "Precision, recall and F1 over confidence. The highest F1, " +
-    `${share(best.optimalMetrics?.f1)}, is at ${best.optimalThreshold.toFixed(2)}.`
+    `${share(best.optimalMetrics?.f1)}, is at ${scored(best.optimalThreshold, 2)}.`
   );
 }
 
@@ -194,7 +197,7 @@ function tick(name, shown) {
 
 function atThreshold(threshold) {
   const percent = Math.round(100 * threshold);
-  return el("a", { href: page("metrics/", { confidence: percent }) }, threshold.toFixed(2));
+  return el("a", { href: page("metrics/", { confidence: percent }) }, scored(threshold, 2));
 }
 
 /**

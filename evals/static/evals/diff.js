@@ -1,7 +1,8 @@
 // This evaluation against a baseline: how the numbers moved, and the images that were fixed or
 // broken, the baseline left and this one right.
 
-import { change, errorChange, plain, signed, verdict } from "./changes.js";
+import { apart, probability, writerOf } from "../desk/figures.js";
+import { change, errorChange, movedBy, plain, signed, verdict } from "./changes.js";
 import { fetchCards, figure } from "./cards.js";
 import { FIGURES, count, el, fill, share, table } from "./dom.js";
 import { api, desk, pageOf } from "./server.js";
@@ -109,16 +110,18 @@ function sentences(before, after, body, slice, baseline) {
   const { label, higherIsBetter, value } = after.primary ?? {};
   const was = before.primary?.value;
   if (!slice && typeof value === "number" && typeof was === "number" && before.primary.label === label) {
-    const moved = Number((value - was).toFixed(6));
+    const moved = movedBy(was, value);
+    const write = writerOf(higherIsBetter);
+    const [one, other] = apart([was, value], write);
     const word = moved === 0 ? "the same" : moved > 0 === higherIsBetter ? "better" : "worse";
-    const by = moved === 0 ? "" : ` by ${Math.abs(moved).toFixed(3)}`;
-    said.push(el("span", { class: `ev-${word}` }, `${label} ${word}${by}`), ` (${share(was)} to ${share(value)}). `);
+    const by = moved === 0 ? "" : ` by ${write(Math.abs(moved))}`;
+    said.push(el("span", { class: `ev-${word}` }, `${label} ${word}${by}`), ` (${one} to ${other}). `);
   }
   const f1 = body.significance?.f1;
   if (f1) {
     const word = f1.difference > 0 ? "better" : f1.difference < 0 ? "worse" : "the same";
     const chance = verdict(f1) === "may be chance" ? "which may be chance" : "more than chance";
-    const by = f1.difference === 0 ? "" : ` by ${Math.abs(f1.difference).toFixed(3)}, ${chance} (p ${f1.pValue.toFixed(4)})`;
+    const by = f1.difference === 0 ? "" : ` by ${share(Math.abs(f1.difference))}, ${chance} (p ${probability(f1.pValue)})`;
     said.push(el("span", { class: `ev-${word}` }, `F1 ${word}${by}`), ".");
   }
   if (!said.length) said.push("nothing to measure in both.");
@@ -160,7 +163,7 @@ function changes(found) {
     const word = verdict(found[of]);
     const kind = { better: "ev-better", worse: "ev-worse" }[word] ?? "";
     const moved = el("span", { class: kind }, signed(difference));
-    const cells = [moved, `${plain(low)} to ${plain(high)}`, pValue.toFixed(4)];
+    const cells = [moved, `${plain(low)} to ${plain(high)}`, probability(pValue)];
     return [name, ...cells, el("span", { class: kind }, word)];
   });
   const heads = ["", "Change", "95 % interval", "p", "Verdict"];
@@ -181,7 +184,7 @@ function headline(before, after) {
     ...(label ? [[label, before.primary?.value, value, higherIsBetter]] : []),
     ...precise,
     ...MEASURES.map(([name, of]) => [name, before[of], after[of]]),
-  ].map(([name, one, other, isHigh]) => [name, share(one), share(other), change(one, other, isHigh)]);
+  ].map(([name, one, other, isHigh = true]) => [name, ...apart([one, other], writerOf(isHigh)), change(one, other, isHigh)]);
   const counted = [["False positives", "falsePositives"], ["Missed", "falseNegatives"]].map(([name, of]) => [
     name,
     count(before[of]),
@@ -201,8 +204,7 @@ function classes(before, after) {
     const old = olds.get(one.className);
     return [
       el("a", { href: page("class/", { class: one.className }) }, one.className),
-      share(old?.f1),
-      share(one.f1),
+      ...apart([old?.f1, one.f1]),
       change(old?.f1, one.f1),
       ...(config.hasPrecision ? [change(ap(old), ap(one))] : []),
       change(old?.precision, one.precision),

@@ -2,6 +2,8 @@
 
 import { element } from "../desk/safe.js";
 
+export { share } from "../desk/figures.js";
+
 /**
  * An element, see `element` of safe.js; children may be lists, and attributes functions: `onclick`.
  * @param {string} tag
@@ -22,21 +24,12 @@ export function el(tag, attributes = {}, ...children) {
 const whole = new Intl.NumberFormat("en-US");
 
 /**
- * Three decimals, a dash for nothing.
- * @param {unknown} value
- * @returns {string}
- */
-export function share(value) {
-  return typeof value === "number" ? value.toFixed(3) : "–";
-}
-
-/**
  * A whole number with separators, a dash for nothing.
  * @param {unknown} value
  * @returns {string}
  */
 export function count(value) {
-  return typeof value === "number" ? whole.format(value) : "–";
+  return typeof value === "number" ? whole.format(value + 0) : "–";
 }
 
 /**

@@ -1,5 +1,6 @@
 // One image: what is there, what was said, what became of each.
 
+import { scored } from "../desk/figures.js";
 import { Viewer } from "../desk/viewer.js";
 import { answer } from "./answers.js";
 import { fetchCards, isPictured, predictionPage, taskPage, withIds } from "./cards.js";
@@ -86,15 +87,15 @@ function sides(found) {
     one.class,
     verdict(one),
     match(one, found.predictions),
-    share(one.iou),
+    scored(one.iou),
   ]);
   const said = found.predictions.map((one) => [
     `#${one.index + 1}`,
     one.class,
-    share(one.score),
+    scored(one.score),
     one.verdict === null && !one.crowd ? "below the confidence" : verdict(one),
     match(one, found.groundTruth),
-    share(one.iou),
+    scored(one.iou),
   ]);
   return [
     el("h3", {}, "Ground truth"),

@@ -1,5 +1,6 @@
 // The images of the evaluation in the order and with the filters of the address, page by page.
 
+import { writerOf } from "../desk/figures.js";
 import { answer } from "./answers.js";
 import { MOST, fetchCards, gallery, imagePage, isPictured, picture, predictionPage } from "./cards.js";
 import { count, el, fill, share, table } from "./dom.js";
@@ -102,7 +103,7 @@ function rows(body, cards) {
       share(image.stats.precision),
       share(image.stats.recall),
       share(image.stats.f1),
-      ...(config.measure ? [share(image.metrics?.[config.measure.name])] : []),
+      ...(config.measure ? [writerOf(config.measure.higherIsBetter)(image.metrics?.[config.measure.name])] : []),
       prediction && el("a", { href: prediction }, `#${card.predictionId}`),
     ];
   });

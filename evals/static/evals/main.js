@@ -79,7 +79,7 @@ async function follow(panel) {
     return;
   }
   if (header) {
-    bar.value = Math.round(100 * header.progress);
+    bar.value = Math.floor(100 * header.progress);
     text.textContent = `${bar.value} %`;
     panel.querySelector("[data-left]").textContent = timeLeft(
       Number(panel.dataset.running) + performance.now() / 1000,

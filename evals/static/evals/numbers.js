@@ -1,5 +1,6 @@
 // The headline and the table of classes at the chosen split and confidence.
 
+import { measured, writerOf } from "../desk/figures.js";
 import { count, el, fill, longTable, share, table } from "./dom.js";
 import { desk } from "./server.js";
 import { config, page, read, watch } from "./state.js";
@@ -18,7 +19,7 @@ export function numbers() {
 }
 
 const at = (document, path) => path.split(".").reduce((found, name) => found?.[name], document);
-const SHARES = /^(precision|recall|f1|averagePrecision\..*|bySize\..*|primary\..*)$/;
+const SHARES = /^(precision|recall|f1|averagePrecision\..*|bySize\..*)$/;
 
 /**
  * The headline numbers.
@@ -35,7 +36,9 @@ export function headline(panel) {
       panel.querySelectorAll("[data-number]")
     )) {
       const name = tile.dataset.number;
-      tile.textContent = (SHARES.test(name) ? share : count)(at(body, name));
+      const write = SHARES.test(name) ? share : count;
+      const isPrimary = name === "primary.value";
+      tile.textContent = (isPrimary ? writerOf(body.primary?.higherIsBetter) : write)(at(body, name));
     }
     panel.dataset.shown = `${split} ${confidence}`;
   };
@@ -54,7 +57,7 @@ export function measures(panel) {
       panel,
       numbers().then(({ split, measures: found }) => {
         if (!found.length) return el("p", {}, `Nothing is measured of ${split} together: choose a split.`);
-        const shown = (value) => (Number.isInteger(value) ? count(value) : share(value));
+        const shown = (value) => (Number.isSafeInteger(value) ? count(value) : measured(value));
         const rows = found.map(({ label, value }) => [label, shown(value)]);
         return table("Measures", ["Measure", "Value"], rows);
       }),

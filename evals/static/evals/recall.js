@@ -18,7 +18,8 @@ function line(name, recalls, precision, colour, dash = "solid") {
     name: escaped(name),
     x: recalls,
     y: precision,
-    hovertemplate: `${name.replace(/[<>&%]/g, " ")}: precision %{y:.3f} at recall %{x:.2f}<extra></extra>`,
+    text: precision.map(share),
+    hovertemplate: `${name.replace(/[<>&%]/g, " ")}: precision %{text} at recall %{x:.2f}<extra></extra>`,
     line: { width: 2, color: colour, dash },
   };
 }

@@ -1,5 +1,6 @@
 // Predicted against true numbers: a point is a task, the line is where both are equal.
 
+import { exact } from "../desk/figures.js";
 import { draw } from "./charts.js";
 import { PALETTE } from "./colours.js";
 import { imagePage } from "./cards.js";
@@ -59,7 +60,8 @@ async function drawn(chart, points) {
       x: truth,
       y: said,
       customdata: ids,
-      hovertemplate: "ground truth %{x}, predicted %{y}<extra></extra>",
+      text: points.map(([, x, y]) => `ground truth ${exact(x)}, predicted ${exact(y)}`),
+      hovertemplate: "%{text}<extra></extra>",
       marker: { size: 7, opacity: 0.7, color: PALETTE[0] },
     },
   ];

@@ -1,6 +1,7 @@
 // Stretches of time, ground truth above detections, each in the colour of what became of it.
 
-import { el, share } from "./dom.js";
+import { exact, scored } from "../desk/figures.js";
+import { el } from "./dom.js";
 import { WORDS } from "./verdicts.js";
 
 const SIDES = [
@@ -23,7 +24,7 @@ export function timeline({ stretches, isCut }) {
     lane.append(...mine.map((one) => bar(one, first, length)));
     return el("div", {}, el("span", { class: "ev-note" }, name), lane);
   });
-  const ends = stretches.length ? [plain(first), plain(last)] : ["No ground truth and no detection."];
+  const ends = stretches.length ? [exact(first), exact(last)] : ["No ground truth and no detection."];
   return el(
     "div",
     { class: "ev-answer" },
@@ -35,12 +36,10 @@ export function timeline({ stretches, isCut }) {
 
 function bar([, name, start, end, verdict, score], first, length) {
   const word = verdict === null ? "" : `, ${WORDS[verdict]}`;
-  const sure = score === null ? "" : `, score ${share(score)}`;
-  const text = `${name} ${plain(start)} to ${plain(end)}${word}${sure}`;
+  const sure = score === null ? "" : `, score ${scored(score)}`;
+  const text = `${name} ${exact(start)} to ${exact(end)}${word}${sure}`;
   const one = el("span", { class: `ev-stretch ev-${verdict}`, role: "listitem", title: text }, name);
   one.style.left = `${(100 * (start - first)) / length}%`;
   one.style.width = `${(100 * (end - start)) / length}%`;
   return one;
 }
-
-const plain = (number) => Number(number.toPrecision(12)).toLocaleString("en", { maximumFractionDigits: 3 });

@@ -1,5 +1,6 @@
 // All versions of a project: a table against the baseline, and the score over time.
 
+import { writerOf } from "../desk/figures.js";
 import { change } from "./changes.js";
 import { draw } from "./charts.js";
 import { PALETTE } from "./colours.js";
@@ -9,6 +10,7 @@ import { config, read, watch, write } from "./state.js";
 
 // Of a kind that this service does not compute nobody knows more.
 const PRIMARY = config.primary ?? { label: "Score", higherIsBetter: true };
+const written = writerOf(PRIMARY.higherIsBetter);
 
 /**
  * What this page is compared with.
@@ -66,7 +68,7 @@ function rows() {
     return [
       el("span", {}, el("a", { href: pageOf(one.evalId) }, one.name), " ", el("small", {}, marks.join("; "))),
       day(one),
-      share(one.value),
+      written(one.value),
       one === base ? "" : change(base?.value, one.value, higherIsBetter),
       share(precision),
       share(recall),
@@ -100,13 +102,13 @@ async function trend(chart, dated) {
     name: label,
     x: dated.map(({ createdAt }) => createdAt),
     y: dated.map(({ value }) => value),
-    text: dated.map((one) => nameOf(one).replace(/[<>&%]/g, " ")),
+    text: dated.map((one) => `${nameOf(one).replace(/[<>&%]/g, " ")}: ${label} ${written(one.value)}`),
     customdata: dated.map(({ evalId }) => evalId),
-    hovertemplate: `%{text}: ${label} %{y:.3f}<extra></extra>`,
+    hovertemplate: "%{text}<extra></extra>",
     line: { width: 1.5, color: PALETTE[7] },
     marker: { size: 10, color: dated.map(colour), symbol: dated.map(({ evalId }) => (evalId === config.evalId ? "diamond" : "circle")) },
   };
-  const says = `${label} of ${dated.length} evaluations over time, the latest ${share(dated.at(-1).value)}`;
+  const says = `${label} of ${dated.length} evaluations over time, the latest ${written(dated.at(-1).value)}`;
   await draw(chart, says, [trace], { xaxis: { type: "date" }, yaxis: { title: { text: label } } });
   /** @type {any} */ (chart).on("plotly_click", ({ points: [{ customdata }] }) => {
     window.location.href = pageOf(customdata);

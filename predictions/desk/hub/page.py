@@ -1,5 +1,6 @@
 """The page itself, and what its script asks for: exact counts, and a file of the project."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -17,7 +18,7 @@ from predictions.db.counting.overview import MOST, Overview, Version, overview_o
 from predictions.desk.hub.parts import Hub, Part, Point, Scores, Step, parts_of
 from predictions.exports.project import SOURCES, TYPES
 from predictions.models import Project
-from predictions_api.wording import number, plural
+from predictions_api.wording import apart, number, plural
 
 #: Of the table of versions.
 MOST_SHOWN = 50
@@ -160,18 +161,20 @@ def _drawn(scores: Scores) -> dict[str, Any]:
         (round(EDGE + n * step, 1), round(HEIGHT - EDGE - (value - low) * rise, 1))
         for n, value in enumerate(values)
     ]
+    low_text, high_text = apart([low, high], scores.write)
+    named = [_named(point, scores.write) for point in scores.trend]
     return {
         "measure": scores.measure,
-        "low": f"{low:.3f}",
-        "high": f"{high:.3f}",
+        "low": low_text,
+        "high": high_text,
         "line": " ".join(f"{x},{y}" for x, y in points),
-        "points": list(zip(points, map(_named, scores.trend), strict=True)),
-        "latest": [_named(point) for point in reversed(scores.trend[-MOST_LATEST:])],
+        "points": list(zip(points, named, strict=True)),
+        "latest": named[::-1][:MOST_LATEST],
     }
 
 
-def _named(point: Point) -> tuple[str, str]:
-    return f"{point.title}: {point.value:.3f}", point.url
+def _named(point: Point, write: Callable[[float], str]) -> tuple[str, str]:
+    return f"{point.title}: {write(point.value)}", point.url
 
 
 def counted(desk: Any, request: HttpRequest, pk: int) -> HttpResponse:

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from desk.dashboard import Card, Cell
 from predictions.db.counting.overview import Overview
 from predictions.models import Project
+from predictions_api import wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ class Scores:
     #: The scores over time, and what they are; drawn where there are two.
     trend: Sequence[Point] = ()
     measure: str = ""
+    #: How such a score is written.
+    write: Callable[[float], str] = wording.share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

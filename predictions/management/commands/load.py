@@ -211,7 +211,7 @@ class Command(BaseCommand):
             return evaluation.start(
                 loaded.project,
                 options["model_version"].strip(),
-                watch=lambda share: bar.update(round(100 * share) - bar.n),
+                watch=lambda share: bar.update(int(100 * share) - bar.n),
             )
 
 

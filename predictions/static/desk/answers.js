@@ -1,5 +1,6 @@
 // What is not drawn on an image: a task's own texts, and choices, texts and passages about them.
 
+import { scored } from "./figures.js";
 import { element } from "./safe.js";
 import { charactersOf } from "./task/spans.js";
 
@@ -63,7 +64,7 @@ export function showAnswers(host, regions) {
     const mine = plain.filter((region) => region.name === name && region.side === side);
     const texts = mine.map(({ values, label, score }) => {
       const words = values.length > 0 ? values.join(", ") : label;
-      return score === null || side === "ground_truth" ? words : `${words} (${score.toFixed(2)})`;
+      return score === null || side === "ground_truth" ? words : `${words} (${scored(score, 2)})`;
     });
     return element("td", {}, texts.join("; ") || "-");
   };

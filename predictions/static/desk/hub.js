@@ -1,6 +1,7 @@
 // A project's page: exact counts where the page has bounded ones, intervals that nobody has asked for
 // yet, and what is in progress again and again until nothing is.
 
+import { share } from "./figures.js";
 import { element, pageData } from "./safe.js";
 
 const POLL_MS = 3000;
@@ -45,7 +46,7 @@ async function showIntervals(places) {
   const found = answer.ok && !answer.redirected ? await answer.json() : {};
   for (const place of places.filter((one) => one.dataset.asked === asked)) {
     const bounds = found[place.dataset.interval];
-    if (bounds) place.textContent = `(${bounds.low.toFixed(3)} to ${bounds.high.toFixed(3)})`;
+    if (bounds) place.textContent = `(${share(bounds.low)} to ${share(bounds.high)})`;
   }
   await showIntervals(places.filter((one) => one.dataset.asked !== asked));
 }

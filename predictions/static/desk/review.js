@@ -1,6 +1,7 @@
 // The page of a prediction: draws it, keeps what is hidden in the address, and turns pages by key.
 
 import { showAnswers, showTexts } from "./answers.js";
+import { scored } from "./figures.js";
 import { Viewer } from "./viewer.js";
 import { element, pageData } from "./safe.js";
 import { isDrawn } from "./shapes.js";
@@ -91,7 +92,7 @@ function listRegions(host, regions) {
       element("td", {}, name),
       element("td", {}, SIDES[region.side]),
       element("td", {}, VERDICTS[region.verdict] ?? "-"),
-      element("td", { class: "desk-number" }, region.score === null ? "-" : region.score.toFixed(2)),
+      element("td", { class: "desk-number" }, region.score === null ? "-" : scored(region.score, 2)),
     );
     row.dataset.region = region.id;
     return row;

@@ -1,5 +1,6 @@
 // An image with its regions, and the controls to look at them. What a region is says regions.js.
 
+import { scored } from "./figures.js";
 import { labelsOf, load, overlay } from "./regions.js";
 import { element, safeImage, smallImage } from "./safe.js";
 import { anchor, colorOf, css, isDrawn } from "./shapes.js";
@@ -130,7 +131,7 @@ export class Viewer {
     const tags = element("div", { class: "desk-tags", "aria-hidden": "true" });
     for (const region of regions) {
       const [x, y] = anchor(region);
-      const score = region.score === null ? "" : ` ${region.score.toFixed(2)}`;
+      const score = region.score === null ? "" : ` ${scored(region.score, 2)}`;
       const tag = element("span", { class: `desk-tag desk-${region.look ?? region.side}` }, region.label + score);
       // Above the region there is no room for it.
       tag.classList.toggle("desk-inside", y < 6);
@@ -176,12 +177,12 @@ export class Viewer {
   }
 
   #slider() {
-    const shown = element("output", {}, this.score.toFixed(2));
+    const shown = element("output", {}, scored(this.score, 2));
     const slider = element("input", { type: "range", min: 0, max: 1, step: 0.01 });
     slider.value = String(this.score);
     slider.addEventListener("input", () => {
       this.score = Number(slider.value);
-      shown.textContent = this.score.toFixed(2);
+      shown.textContent = scored(this.score, 2);
       this.#moved();
     });
     return element("label", { class: "desk-score" }, element("span", {}, "Score at least"), slider, shown);

@@ -10,9 +10,11 @@ from django.test.utils import CaptureQueriesContext
 
 from evals.models import ModelEval
 from predictions.models import Project
-from tests.conftest import Caller
+from tests.conftest import Caller, MakeProject
 from tests.evals.conftest import box, computed, load, task
 from tests.evals.desk.conftest import LIST, page
+
+NUMBERS = '<View><Text name="text" value="$text"/><Number name="answer" toName="text"/></View>'
 
 pytestmark = pytest.mark.usefixtures("kept")
 
@@ -297,6 +299,31 @@ def test_says_what_was_passed_over_and_at_which_confidence(
     odd = desks["reader"].get(page(computed(ada, project, "v3"))).content.decode()
     assert "1 region of the predictions passed over: no_label." in odd
     assert f"/admin/predictions/task/{task_id}/review/" in odd
+
+
+def test_an_error_in_a_small_unit_is_not_shown_as_none(
+    desks: dict[str, Client], ada: Caller, make_project: MakeProject
+) -> None:
+    made = make_project(ada, NUMBERS, title="Lengths")
+    of = {"from_name": "answer", "to_name": "text", "type": "number"}
+    item = {
+        "data": {"text": "a"},
+        "annotations": [{"result": [{**of, "value": {"number": 0.5}}], "ground_truth": True}],
+        "predictions": [
+            {"result": [{**of, "value": {"number": said}}], "model_version": version}
+            for version, said in (("v1", 0.50040), ("v2", 0.50012))
+        ],
+    }
+    load(ada, made, [item])
+    first, second = computed(ada, made, "v1"), computed(ada, made, "v2")
+    listed = desks["reader"].get(LIST).content.decode()
+    assert "0.0004 Mean absolute error" in listed
+    assert "0.00012 Mean absolute error" in listed
+    tile = '<dd data-number="primary.value">{}</dd>'
+    assert tile.format("0.0004") in desks["reader"].get(page(first)).content.decode()
+    assert tile.format("0.00012") in desks["reader"].get(page(second)).content.decode()
+    hub = desks["reader"].get(f"/admin/predictions/project/{made.pk}/").content.decode()
+    assert "Mean absolute error over time, from 0.00012 to 0.0004" in hub
 
 
 def test_warnings_of_what_was_computed_are_of_no_file(

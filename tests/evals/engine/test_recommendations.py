@@ -143,6 +143,19 @@ def test_dataset_health_of_splits(images, is_augmented, metrics):
     assert all(advice.class_name is None and advice.cells == () for advice in found)
 
 
+def test_dataset_health_of_next_to_nothing_is_not_nothing():
+    messages = [
+        found.message
+        for n in (0, 4)
+        for found in dataset_health({"train": 9996, "valid": 9999, "test": n}, is_augmented=False)
+        if "testShare" in found.metrics
+    ]
+    assert [message.partition(",")[0] for message in messages] == [
+        "The test split has 0.0% of the dataset",
+        "The test split has 0.02% of the dataset",
+    ]
+
+
 def test_dataset_health_says_how_small():
     count, share, _ = dataset_health({"train": 970, "test": 30}, is_augmented=False)
     assert count.message.startswith("The test split has 30 images, at least 50 are wanted")

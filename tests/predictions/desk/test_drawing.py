@@ -137,3 +137,5 @@ def test_a_stretch_of_time_is_told_from_when_to_when() -> None:
     assert (shown["kind"], shown["values"], shown["passage"]) == ("text", ["noise 1.5 to 3"], None)
     (bare,) = drawn([{"value": {"start": 0.25, "end": 2.5}}], side="prediction")
     assert bare["values"] == ["0.25 to 2.5"]
+    (long,) = drawn([{"value": {"start": 1704067200123, "end": 1704067200.125}}], side="prediction")
+    assert long["values"] == ["1704067200123 to 1704067200.125"]

@@ -9,6 +9,7 @@ from accounts.models import Membership
 from predictions.models import Project
 from predictions_api.outbound import vault
 from prompts.asking.outcome import Outcome
+from prompts.desk import run_page
 from prompts.models import ModelRun, Prompt, PromptVersion, ProviderConnection
 from prompts.runs import outcomes
 from prompts.runs import state as runs
@@ -341,3 +342,26 @@ def test_keys_are_entered_and_kept(mia: Caller, rita: Caller, settings: Any) -> 
     seen = desk_of(rita).get(url).content.decode()
     assert "sk-one" not in seen
     assert 'name="api_key"' not in seen
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        ((1.234, 2.5, 3), "1.23\xa0s median, 2.50\xa0s for the slowest 5 %, 3.00\xa0s at most"),
+        (
+            (0.0034, 0.004, 0.05),
+            "0.0034\xa0s median, 0.0040\xa0s for the slowest 5 %, 0.050\xa0s at most",
+        ),
+    ],
+)
+def test_fast_answers_did_not_take_no_time(seconds: tuple[float, ...], shown: str) -> None:
+    values = dict(zip(("p50", "p95", "max"), seconds, strict=True))
+    assert run_page._latency({"mean": 1.0, **values}) == shown
+
+
+def test_nearly_all_right_is_not_all(run: ModelRun) -> None:
+    run.total_compared, run.agreement_sum, run.total_correct_predictions = 2500, 2499.0, 2499
+    run.budget_usd, run.cost_usd = 1234567.25, 0.00001
+    measured = dict(run_page._measures(run, is_open=True))
+    assert measured["Agreement"] == "99.96% on average, 2,499 of 2,500 exactly right"
+    assert measured["Cost"].startswith("$0.000010 of $1234567.25")

@@ -7,6 +7,7 @@ from typing import Literal
 
 from predictions.formats.content import Box, Corners, Kind, Point, Polygon, Pose, Region, Shape
 from predictions.formats.errors import Errors
+from predictions_api.wording import plain
 
 #: Which kind of labels a folder has; ultralytics' own words.
 Task = Literal["detect", "segment", "pose", "obb"]
@@ -19,7 +20,7 @@ KINDS: dict[Task, frozenset[Kind]] = {
 }
 #: Shares beyond it are no shares.
 FARTHEST = 2.0
-NOT_SHARES = "{value:g} is no share of the image: are these pixels?"
+NOT_SHARES = "{value} is no share of the image: are these pixels?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def _region(line: str, layout: Layout, place: str, errors: Errors) -> Region | N
         score = values.pop()
     far = next((one for one in values if abs(one) > FARTHEST), None)
     if far is not None and layout.task != "pose":
-        errors.add(place, NOT_SHARES.format(value=far))
+        errors.add(place, NOT_SHARES.format(value=plain(far)))
         return None
     shape = _shape(values, layout)
     if isinstance(shape, str):
@@ -135,7 +136,7 @@ def _pose(values: Sequence[float], layout: Layout) -> Shape | str:
     for n, name in enumerate(names):
         x, y, *visible = values[4 + n * each : 4 + (n + 1) * each]
         if max(abs(x), abs(y)) > FARTHEST:
-            return NOT_SHARES.format(value=max(x, y, key=abs))
+            return NOT_SHARES.format(value=plain(max(x, y, key=abs)))
         if (visible and visible[0] <= 0 and not layout.has_score) or (not x and not y):
             continue
         points[name] = (x, y)

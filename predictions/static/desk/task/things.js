@@ -1,5 +1,6 @@
 // What a task is made of: pictures with regions over them, texts, recordings, and data as data.
 
+import { scored } from "../figures.js";
 import { element, safeMedia } from "../safe.js";
 import { colorAt, isDrawn } from "../shapes.js";
 import { Viewer } from "../viewer.js";
@@ -182,7 +183,7 @@ export function showAnswers(host, sources) {
   const cell = (source, name) =>
     plain(source)
       .filter((region) => region.name === name)
-      .map(({ values, score }) => values.join(", ") + (score === null ? "" : ` (${score.toFixed(2)})`))
+      .map(({ values, score }) => values.join(", ") + (score === null ? "" : ` (${scored(score, 2)})`))
       .join("; ");
   const head = ["", ...saying.map(titleOf)].map((text) => element("th", text ? { scope: "col" } : {}, text || element("span", { class: "sr-only" }, "Control")));
   host.replaceChildren(

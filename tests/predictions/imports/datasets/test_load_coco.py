@@ -356,6 +356,8 @@ def test_names_of_a_map_that_are_in_no_file_are_told(try_load: Any, write: Write
          ["predictions[0].score: has no score."]),
         (whole(), [result(score=101)],
          ["predictions[0].score: 101 is no score: 0 to 1, or per cent up to 100."]),
+        (whole(), [result(score=100.0000001)],
+         ["predictions[0].score: 100.0000001 is no score: 0 to 1, or per cent up to 100."]),
         (whole(), [result(score=-0.1)],
          ["predictions[0].score: -0.1 is no score: 0 to 1, or per cent up to 100."]),
         (whole(), [result(image_id=1.5)],
