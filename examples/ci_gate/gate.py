@@ -21,7 +21,7 @@ GOOD, WORSE, UNKNOWN = 0, 1, 2
 WORDS = {GOOD: "good", WORSE: "worse", UNKNOWN: "unknown"}
 POLL_S = 1.0
 #: Part of a number that sums of binary fractions are off by: less is no drop.
-LEAST_DROP = 1e-12
+LEAST_DROP = 1e-9
 #: Probability below which a difference is taken for more than chance.
 CHANCE = 0.05
 SCORES = {"precision": "precision", "recall": "recall", "f1": "F1"}

@@ -18,7 +18,7 @@ from django.utils.timezone import now
 
 from evals.jobs import run
 from evals.models import ModelEval
-from examples.ci_gate.gate import escaped, texts
+from examples.ci_gate.gate import _has_fallen, _is_beyond, escaped, texts
 from predictions.models import Annotation, Project, Task
 from tests.conftest import TEXT_CONFIG, Caller, MakeProject
 from tests.contract.conftest import address, unbuffered_sockets
@@ -549,3 +549,12 @@ def test_numbers_that_differ_read_differently(
     values: list[float | None], of: dict[str, Any] | None, written: list[str]
 ) -> None:
     assert texts(values, of=of) == written
+
+
+def test_an_error_in_a_tiny_unit_rises() -> None:
+    risen = {**ERROR, "baseline": 1.2e-10, "now": 4e-10, "allowedDrop": 0.0, "limit": 2e-10}
+    assert (_has_fallen(risen), _is_beyond(risen)) == (True, True)
+    fallen = {**risen, "baseline": 4e-10, "now": 1.2e-10}
+    assert (_has_fallen(fallen), _is_beyond(fallen)) == (False, False)
+    by_rounding = {**risen, "baseline": 0.3, "now": 0.1 + 0.2, "limit": 0.3}
+    assert (_has_fallen(by_rounding), _is_beyond(by_rounding)) == (False, False)
