@@ -213,6 +213,7 @@ TRUTHS_SQL = """
 SELECT DISTINCT ON (task_id) task_id, id, result::text FROM predictions_annotation
 WHERE task_id = ANY(%s) AND ground_truth AND NOT was_cancelled ORDER BY task_id, id DESC
 """
+DATA_SQL = "SELECT id, data::text FROM predictions_task WHERE id = ANY(%s) ORDER BY id"
 SPLITS_SQL = """
 SELECT t.id, t.meta->>'split' FROM predictions_task t WHERE t.id = ANY(%s) ORDER BY t.id
 """
@@ -251,6 +252,15 @@ def values_of_tasks(project_id: int, ways: Sequence[Sequence[str]]) -> dict[int,
     params = {f"way{n}": list(way) for n, way in enumerate(ways)} | {"project": project_id}
     found = fetch_all(sql, params, slot=slots.of_project(project_id))
     return {row[0]: json_value(row[1]) for row in found}
+
+
+def data_of_tasks(task_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """By task all of its data."""
+    return {
+        row[0]: json_value(row[1])
+        for slot, ids in slots_of_tasks(task_ids)
+        for row in fetch_all(DATA_SQL, [ids], slot=slot)
+    }
 
 
 def truths_of_tasks(task_ids: Sequence[int]) -> dict[int, tuple[int, str]]:

@@ -23,6 +23,10 @@ TAGS: Mapping[Kind, str] = {
 }
 NO_CONTROL = "The project's labelling config has no {tag} of the name {name!r}."
 NO_OBJECT = "The project's labelling config has no {tag} to label."
+DERIVED = (
+    "The labelling config shows another text in {name!r} than the data holds (valueType, encoding,"
+    " words beside the variable): the places of a file's stretches would be of another text."
+)
 SEVERAL = (
     "The project's labelling config shows several of {tag} in a task (valueList, Repeater), and the"
     " file does not say which of them its regions are of: give Label Studio's own tasks"
@@ -148,6 +152,8 @@ def tools_of(
             errors.add("", f"The project's labelling config has no {TAGS[kind]} for a {kind}.")
             continue
         control, missing = controls[kind]
+        if kind == Kind.SPAN and shown.is_derived:
+            errors.add("", DERIVED.format(name=shown.name))
         if kind == Kind.CHOICE:
             _check_choices(config, control, shown, contents, errors)
         tools[kind] = Tool(control.name, control.tag.result_type, shown.name)

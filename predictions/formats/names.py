@@ -3,9 +3,10 @@ themselves.
 """
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
@@ -36,6 +37,8 @@ def stem(name: str) -> str:
     return last[:dot] if 0 < dot < len(last) - 1 else last
 
 
+#: Characters of a text that may be a number: no more than decimals keep.
+LONGEST_NUMBER = 28
 #: A way into a task's data, key by key.
 Way = Sequence[str]
 TEXT: Sequence[Way] = (("text",),)
@@ -60,13 +63,40 @@ def told_by(values: Sequence[Any]) -> str | None:
     return json.dumps(values, sort_keys=True, separators=(",", ":"))
 
 
+#: The data of tasks, by their keys.
+DataOf = Callable[[Sequence[int]], Mapping[int, Mapping[str, Any]]]
+
+
+def _no_data(keys: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
+    return {}
+
+
+def _plain(value: Any) -> str:
+    """A value as tables write it, a number in one way.
+
+    >>> _plain("1.50"), _plain(1.5), _plain(True), _plain(None), _plain([1])
+    ('1.5', '1.5', 'true', '', '[1]')
+    """
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    text = text.strip()
+    try:
+        number = Decimal(text) if len(text) <= LONGEST_NUMBER else Decimal("nan")
+    except InvalidOperation:
+        return text.lower() if text.lower() in {"true", "false"} else text
+    return str(number.normalize() if number else 0) if number.is_finite() else text
+
+
 class Names:
     """Some tasks, to be found by what others call them; `ways` lead to what is shown in the data of
-    a file's task.
+    a file's task, and `data_of` gives all of the data of those that show the same.
     """
 
-    def __init__(self, tasks: Iterable[Called], ways: Sequence[Way] = TEXT) -> None:
-        self.ways = ways
+    def __init__(
+        self, tasks: Iterable[Called], ways: Sequence[Way] = TEXT, data_of: DataOf = _no_data
+    ) -> None:
+        self.ways, self.data_of = ways, data_of
         self.by_id: dict[str, list[Called]] = defaultdict(list)
         self.by_name: dict[str, list[Called]] = defaultdict(list)
         self.by_stem: dict[str, list[Called]] = defaultdict(list)
@@ -81,7 +111,10 @@ class Names:
                 self.by_stem[stem(task.image_name)].append(task)
             if task.text is not None:
                 self.by_text[task.text].append(task)
-        self._n_taken: dict[str, int] = defaultdict(int)
+        self._n_taken: dict[tuple[str, tuple[str, ...]], int] = defaultdict(int)
+        #: Texts that a file has more than once.
+        self._repeated: set[str] = set()
+        self._apart: dict[str, _Apart] = {}
         #: Pairs of names that were taken for one although their folders differ.
         self.elsewhere: list[tuple[str, str]] = []
 
@@ -91,7 +124,7 @@ class Names:
         """
         text = text_of(task, self.ways)
         if task.image_id is None and task.image_name is None and text is not None:
-            return self._same_text(text)
+            return self._same_text(text, task)
         found = self._by_stem_alone(task.image_id or "") if by_stem else self._candidates(task)
         if len(found) > 1:
             told = " or ".join(one.told for one in found[:2])
@@ -133,20 +166,43 @@ class Names:
                 found[name.lstrip("0") or "0"] += tasks
         return found
 
-    def _same_text(self, text: str) -> int | None:
-        """The n-th of equal texts is the n-th."""
-        same = self.by_text.get(text, [])
-        n = self._n_taken[text]
-        self._n_taken[text] += 1
+    def expect(self, tasks: Iterable[FileTask]) -> None:
+        """Tells all tasks that will be looked for: those that show the same are told apart."""
+        counts = Counter(text_of(one, self.ways) for one in tasks if one.image_name is None)
+        self._repeated |= {text for text, n in counts.items() if text is not None and n > 1}
+
+    def _same_text(self, text: str, task: FileTask) -> int | None:
+        """Of equal texts the n-th is the n-th of those whose other data is the same."""
+        told, same = self._alike(text, task)
+        n = self._n_taken[text, told]
+        self._n_taken[text, told] += 1
         return same[n].key if n < len(same) else None
+
+    def _alike(self, text: str, task: FileTask) -> tuple[tuple[str, ...], list[Called]]:
+        """The tasks of a text that a file's task may be, and by what they are told apart."""
+        same = self.by_text.get(text, [])
+        if not same or (len(same) == 1 and text not in self._repeated):
+            return (), same
+        if (apart := self._apart.get(text)) is None:
+            apart = self._apart[text] = _Apart(same, self.data_of([one.key for one in same]))
+        shown = {"text"} if self.ways is TEXT else set[str]()
+        return apart.find({key: task.data[key] for key in task.data.keys() - shown})
+
+    def shows(self, task: FileTask) -> bool:
+        """Whether any task shows what this one does."""
+        return text_of(task, self.ways) in self.by_text
 
     def uneven(self) -> list[tuple[str, int, int]]:
         """Texts of which fewer were found than there are: the text, how many were, and are."""
         return [
-            (text, n, len(self.by_text[text]))
-            for text, n in self._n_taken.items()
-            if n < len(self.by_text.get(text, ()))
+            (text, n, n_there)
+            for (text, told), n in self._n_taken.items()
+            if n < (n_there := self._n_alike(text, told))
         ]
+
+    def _n_alike(self, text: str, told: tuple[str, ...]) -> int:
+        apart = self._apart.get(text)
+        return len(apart.of(told)) if apart else len(self.by_text.get(text, ()))
 
     def both_ways(self, ids: Iterable[str]) -> tuple[str, Called, Called] | None:
         """An id that is the stem of another image's file than the one it is the id of, where all of
@@ -164,6 +220,32 @@ class Names:
         return not all(one in self.by_id for one in known) and all(
             self._by_stem_alone(one) for one in known
         )
+
+
+class _Apart:
+    """Tasks of one text, told apart by what else is in their data."""
+
+    def __init__(self, tasks: Sequence[Called], data: Mapping[int, Mapping[str, Any]]) -> None:
+        self.tasks, self.data = tasks, data
+        self.keys = {key for one in data.values() for key in one}
+        self._by_keys: dict[tuple[str, ...], dict[tuple[str, ...], list[Called]]] = {}
+
+    def find(self, data: Mapping[str, Any]) -> tuple[tuple[str, ...], list[Called]]:
+        """Those with this data, as far as any of them has its keys; and what tells them."""
+        keys = tuple(sorted(self.keys & data.keys()))
+        told = tuple(_plain(data[key]) for key in keys)
+        return (*keys, *told), self.of((*keys, *told))
+
+    def of(self, told: tuple[str, ...]) -> list[Called]:
+        """Those that `find` told so."""
+        keys, values = told[: len(told) // 2], told[len(told) // 2 :]
+        if keys not in self._by_keys:
+            groups: dict[tuple[str, ...], list[Called]] = defaultdict(list)
+            for one in self.tasks:
+                there = self.data.get(one.key, {})
+                groups[tuple(_plain(there.get(key)) for key in keys)].append(one)
+            self._by_keys[keys] = groups
+        return self._by_keys[keys].get(values, [])
 
 
 def _called(task: FileTask) -> str:

@@ -47,6 +47,8 @@ class ObjectTag:
     time_format: str = ""
     #: Of Paragraphs: the key of each one's text.
     text_key: str = ""
+    #: Whether the data is not what is shown, but its address, its code, or a part of it.
+    is_derived: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +218,14 @@ def _object(element: Any, parents: dict[Any, Any]) -> ObjectTag:
         over=tuple(NAMES_IN_PATH.findall(over[1:])) if is_repeated else (),
         time_format=element.get("timeFormat") or "",
         text_key=element.get("textKey") or "text" if element.tag == "Paragraphs" else "",
+        is_derived=_is_derived(element, value),
     )
+
+
+def _is_derived(element: Any, value: str) -> bool:
+    is_whole = value.startswith("$") and "$" not in value[1:]
+    is_coded = (element.get("encoding") or "none").lower() != "none"
+    return not is_whole or is_coded or (element.get("valueType") or "").lower() == "url"
 
 
 def is_item(pattern: str, name: str) -> bool:

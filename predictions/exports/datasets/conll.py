@@ -51,12 +51,16 @@ class TextScheme:
 
 
 def scheme_of(label_config: str) -> TextScheme | None:
-    """None for a config without a plain text that labels are given on, or with several."""
+    """None for a config without a plain text that labels are given on, or with several; so also
+    where the data is no text, but its address or its code.
+    """
     config = read_config(label_config)
     controls = [one for one in config.controls if one.tag.place == "span"]
     wanted = {name for one in controls for name in one.to_names}
     texts = [one for one in config.objects if one.name in wanted]
     if len(texts) != 1 or texts[0].tag != "Text" or texts[0].is_list or texts[0].flag:
+        return None
+    if texts[0].is_derived:
         return None
     labels = [label for one in controls for label in one.labels]
     return TextScheme(

@@ -22,6 +22,7 @@ from predictions.exports.types.given import Region
 from predictions.exports.types.objects import text_of
 from predictions.regions.config import Aliases, Control, ObjectTag, aliases_among, read_config
 from predictions.regions.labels import PassedOver, read_names, region_score
+from predictions.regions.task_data import value_at
 from predictions_api.http.rendering import dumps, harmless_cell
 
 SEPARATOR = ";"
@@ -76,7 +77,7 @@ def pieces(
         for item in found:
             row = _row(item, scheme, own)
             others.update(dict.fromkeys(name for name in row if name not in own))
-            has_scores = has_scores or bool(row.get("score"))
+            has_scores = has_scores or (is_prediction and bool(row["score"]))
             file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
         file.seek(0)
         text = io.StringIO()
@@ -103,7 +104,9 @@ def pieces(
 def _row(item: Item, scheme: ChoiceScheme, own: tuple[str, ...]) -> dict[str, str]:
     key = scheme.about.path[0] if scheme.about.path else ""
     data = {name: _cell(value) for name, value in item.task["data"].items() if name != key}
-    about = address(item.task, scheme.about.path)
+    value = value_at(item.task["data"], scheme.about.path)
+    # A text may be a number there, as imports of tables make it.
+    about = _cell(value) if scheme.column == "text" else address(item.task, scheme.about.path)
     told = (item.task["meta"] or {}).get("image_name")
     if scheme.column == "image" and isinstance(told, str) and told:
         about = told

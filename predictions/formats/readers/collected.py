@@ -38,7 +38,20 @@ SPLIT_UNREAD = (
     " names, or in test."
 )
 UNREAD = "What the entries say of {keys} is not read."
+#: How many versions an error names.
+MOST_VERSIONS = 5
+#: What names the version of a prediction, in files that may hold several.
+VERSION = "model_version"
+SEVERAL_VERSIONS = "has predictions of several versions, {names}: load one of them at a time."
 NO_SCORES = "No score is in the file: every prediction counts as a sure one."
+
+
+def refuse_versions(place: str, versions: Iterable[object], errors: Errors) -> None:
+    """An error for predictions of several versions, which would be stored as those of one."""
+    known = sorted({str(one) for one in versions if one is not None and one != ""})
+    if len(known) > 1:
+        names = ", ".join(map(repr, known[:MOST_VERSIONS]))
+        errors.add(place, SEVERAL_VERSIONS.format(names=names))
 
 
 def content(

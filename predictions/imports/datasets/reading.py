@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from predictions.db.imports import called_tasks, values_of_tasks
+from predictions.db.imports import called_tasks, data_of_tasks, values_of_tasks
 from predictions.formats.classes import NO_NAME, check_names, is_name
 from predictions.formats.content import Ask, Content, FileTask, Known, Region, Size
 from predictions.formats.errors import Errors
@@ -34,6 +34,11 @@ BOTH_WAYS = (
 UNEVEN = (
     "{n:,} texts stand in {where} more often than in the file: of {text!r:.100} the first {taken:,}"
     " of {there:,} were taken. If others are meant, give all of them, in the same order."
+)
+NOT_THERE = "{0} is not among the images of {1}."
+OTHER_DATA = (
+    "{0} stands in {1}, but not once more with the other data that the file has of it: leave the"
+    " other data out, or give that of the task."
 )
 #: Of all classes together.
 MOST_KEYPOINTS = 500
@@ -228,7 +233,7 @@ def plan(
     is_drawn = found.contents[0].controls is not None
     called = _called(project, shown, ways if is_drawn else ()) if project is not None else ()
     ways = ways if is_drawn else TEXT
-    names = Names(called, ways)
+    names = Names(called, ways, data_of_tasks)
     if found.truth is None:
         tasks = list(found.predicted.tasks) if found.predicted is not None else []
         keys = _found(tasks, names, "the project", errors, found.contents[0].warnings)
@@ -236,6 +241,7 @@ def plan(
     else:
         planned = []
         truths = list(found.truth.tasks)
+        names.expect(truths)
         for task in truths:
             n_guesses = len(names.elsewhere)
             key = names.find(task, errors)
@@ -275,7 +281,8 @@ def _place_predicted(
         for n, one in enumerate(planned)
         if one.truth is not None
     )
-    names = Names(called, ways)
+    truths = [one.truth for one in planned]
+    names = Names(called, ways, lambda keys: {n: one.data for n in keys if (one := truths[n])})
     keys = _found(tasks, names, "the ground truth", errors, predicted.warnings)
     for task, key in zip(tasks, keys, strict=True):
         if key is None:
@@ -290,6 +297,7 @@ def _found(
 ) -> list[int | None]:
     """The task of each; an error for one that is not there."""
     ids = [one.image_id for one in tasks if one.image_id is not None and one.image_name is None]
+    names.expect(tasks)
     by_stem = bool(ids) and names.prefers_stems(ids)
     if doubt := names.both_ways(ids):
         told, image, other = doubt
@@ -303,7 +311,8 @@ def _found(
         if key is None and len(errors.found) == n_errors:
             what = task.image_id if is_bare else task.image_name
             told = f"{what!r}" if what is not None else "this text"
-            errors.add(task.place, f"{told} is not among the images of {where}.")
+            is_other = what is None and names.shows(task)
+            errors.add(task.place, (OTHER_DATA if is_other else NOT_THERE).format(told, where))
         found.append(key)
     _tell_guesses(names, where, warnings)
     return found

@@ -356,7 +356,7 @@ def span(label: str, start: int, end: int, **more: Any) -> dict[str, Any]:
     return {"from_name": "label", "to_name": "text", "type": "labels", "value": value, **more}
 
 
-def text(words: str, truth: Any = None, said: Any = None, **data: Any) -> dict[str, Any]:
+def text(words: Any, truth: Any = None, said: Any = None, **data: Any) -> dict[str, Any]:
     task = image("", truth, said)
     return {**task, "data": {"text": words, **data}}
 
@@ -433,6 +433,38 @@ def test_labels_have_whole_numbers_in_full(ada: Caller, make_project: MakeProjec
     assert content(ada, project, "labels-csv", **TRUTH).decode() == (
         f"text,label,place,source\r\nx,good,[{2**64}],{10**400}\r\n"
     )
+
+
+def test_texts_that_are_numbers_stay_there(ada: Caller, make_project: MakeProject) -> None:
+    """As imports of tables make them; loaded again they are of the same tasks."""
+    project = make_project(ada, MOODS_CONFIG, title="Numbers")
+    fill(ada, project, text(7, [choice("good")], []), text(0.5, [choice("bad")], []))
+    assert content(ada, project, "labels-csv", **TRUTH).decode() == (
+        "text,label\r\n7,good\r\n0.5,bad\r\n"
+    )
+
+
+def test_a_score_among_the_data_is_none_of_the_truth(
+    ada: Caller, make_project: MakeProject
+) -> None:
+    project = make_project(ada, MOODS_CONFIG)
+    fill(ada, project, text("a", [choice("good")], [], score="9"), text("b", [choice("bad")], []))
+    assert content(ada, project, "labels-csv", **TRUTH).decode() == (
+        "text,label,score\r\na,good,9\r\nb,bad,\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "shown", ['"$text" valueType="url"', '"$text" encoding="base64"', '"Review: $text"']
+)
+def test_conll_refuses_texts_that_the_data_does_not_hold(
+    ada: Caller, make_project: MakeProject, shown: str
+) -> None:
+    """An address, or a code, would be cut into tokens."""
+    project = make_project(ada, NAMES_CONFIG.replace('"$text"', shown))
+    fill(ada, project, text("https://example.org/a.txt", []))
+    message = "conll does not suit the project's labelling config."
+    assert refusal(ada, project, format="conll", **TRUTH) == {"format": [message]}
 
 
 def test_labels_are_those_that_evaluations_read(ada: Caller, make_project: MakeProject) -> None:

@@ -4,6 +4,8 @@ Columns: `image` or `text`, `label` (several with `;` between them), of predicti
 others are the task's data. `manage.py dump labels-csv` writes the same.
 """
 
+from ast import literal_eval
+
 from predictions.formats.content import Ask, Content, FileTask, Kind, Known, Region
 from predictions.formats.errors import Errors
 from predictions.formats.readers import collected
@@ -18,6 +20,7 @@ TWO_LABELS = (
     "has the columns {label!r} and {other!r}: of a file of predictions {label!r} is what the model"
     " said. Leave one out, and call the other {label!r}."
 )
+A_LIST = "{cell!r:.100} is a list: write its labels with `;` between them, and nothing for none."
 
 
 def truth(source: Source, ask: Ask, errors: Errors) -> Content:
@@ -43,7 +46,11 @@ def _read(source: Source, errors: Errors, *, is_prediction: bool) -> Content:
     if is_prediction and (other := next((one for one in PREDICTED if one in rows.columns), None)):
         raise errors.stop(f"{rows.name}, line 1", TWO_LABELS.format(label="label", other=other))
     key = "image" if about == "image" else "text"
-    tasks = [_task(row, key, errors, is_prediction=is_prediction) for row in rows]
+    found = list(rows)
+    tasks = [_task(row, key, errors, is_prediction=is_prediction) for row in found]
+    if is_prediction:
+        versions = (row.cells.get(collected.VERSION, "").strip() for row in found)
+        collected.refuse_versions(rows.name, versions, errors)
     return collected.content(
         tasks,
         errors,
@@ -61,6 +68,8 @@ def _task(row: Row, key: str, errors: Errors, *, is_prediction: bool) -> FileTas
     if not about.strip():
         errors.add(row.place, f"has no {key}.")
     data = {name: cell for name, cell in row.cells.items() if name not in own}
+    if _is_list(row.cells["label"]):
+        errors.add(row.place, A_LIST.format(cell=row.cells["label"]))
     given = [one.strip() for one in row.cells["label"].split(SEPARATOR)]
     labels = tuple(dict.fromkeys(one for one in given if one))
     score = None
@@ -73,3 +82,15 @@ def _task(row: Row, key: str, errors: Errors, *, is_prediction: bool) -> FileTas
         name = about.replace("\\", "/")
         return FileTask(image_name=name, data=data, regions=regions, place=row.place)
     return FileTask(data={"text": about, **data}, regions=regions, place=row.place)
+
+
+def _is_list(cell: str) -> bool:
+    """Whether a program wrote a list into the cell: of texts, or an empty one."""
+    text = cell.strip()
+    if not (text.startswith("[") and text.endswith("]")):
+        return False
+    try:
+        found = literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return isinstance(found, list) and all(isinstance(one, str) for one in found)

@@ -41,6 +41,10 @@ class Table:
     columns: Sequence[str]
 
 
+#: What is read of predictions beside the columns of ground truth.
+TOLD = ("score", "scores", collected.VERSION)
+
+
 def truth(source: Source, ask: Ask, errors: Errors) -> Content:
     """A row without a label is a task of no class."""
     return _read(source, ("label", "labels"), errors, is_prediction=False)
@@ -61,16 +65,19 @@ def _read(source: Source, labels: Sequence[str], errors: Errors, *, is_predictio
     other = next((one for one in PREDICTED if one in table.columns), None)
     if is_prediction and column in labels and column != "prediction" and other is not None:
         raise errors.stop(name, TWO_LABELS.format(label=column, other=other))
-    others = [one for one in ("score", "scores") if is_prediction and one in table.columns]
+    others = [one for one in TOLD if is_prediction and one in table.columns]
+    said: list[object] = []
     image = [one for one in ("image.path",) if table.about == "image" and _is_struct(table)]
     names = table.names.get(column) or table.names.get("label") or table.names.get("ner_tags") or ()
     tasks = []
     for n, row in enumerate(_rows(table, [*(image or [table.about]), column, *others], errors)):
         place = f"{name}, row {n + 1}"
         make = _of_tokens if table.about == "tokens" else _of_class
+        said.append(row.get(collected.VERSION))
         task = make(row, table.about, column, names, place, errors)
         if task is not None:
             tasks.append(task)
+    collected.refuse_versions(name, said, errors)
     return collected.content(
         tasks,
         errors,

@@ -48,6 +48,7 @@ class Line(Struct):
     ner_tags: list[str | int] | None = None
     answer: str = "accept"
     score: float | None = None
+    model_version: Any = None
     # Not read.
     entities: Any = None
     split: Any = None
@@ -67,10 +68,12 @@ def _read(source: Source, errors: Errors, *, is_prediction: bool) -> Content:
     tasks = []
     n_rejected = 0
     tells_split = False
+    versions: list[object] = []
     for place, text in documents.lines(source):
         line = documents.decoded(text, Line, place, errors)
         if line is None:
             continue
+        versions.append(line.model_version)
         tells_split = tells_split or line.split is not None
         if line.answer != "accept":
             n_rejected += 1
@@ -79,6 +82,8 @@ def _read(source: Source, errors: Errors, *, is_prediction: bool) -> Content:
             if not is_prediction:
                 for region in task.read():
                     region.score = None
+    if is_prediction:
+        collected.refuse_versions(source.name, versions, errors)
     return collected.content(
         tasks,
         errors,

@@ -4,9 +4,11 @@ import random
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError
 from seqeval.metrics.sequence_labeling import get_entities
 
-from tests.conftest import Caller
+from tests.conftest import Caller, MakeProject
+from tests.predictions.imports.datasets.loading import load
 from tests.predictions.imports.datasets.scenes import both, refused, said, tasks, truths, values
 
 CONLL_2003 = """-DOCSTART- -X- -X- O
@@ -110,3 +112,22 @@ def test_bad_predictions(ada: Caller, tmp_path: Path, text: str, error: str) -> 
         "--model-version",
         "v1",
     ) == [error.format(truth, path)]
+
+
+@pytest.mark.parametrize(
+    "shown", ['"$text" valueType="url"', '"$text" encoding="base64"', '"Review: $text"']
+)
+def test_stretches_of_another_text_than_the_data_holds_are_refused(
+    ada: Caller, make_project: MakeProject, tmp_path: Path, shown: str
+) -> None:
+    config = f'<View><Text name="text" value={shown}/><Labels name="l" toName="text">'
+    make_project(ada, f'{config}<Label value="P"/></Labels></View>', title="Files")
+    path = write(tmp_path / "a.conll", "Ada B-P\nmet O\n")
+    with pytest.raises(CommandError) as error:
+        load("conll", "--ground-truth", path, "-P", "Files")
+    assert str(error.value).splitlines() == [
+        "The labelling config shows another text in 'text' than the data holds (valueType,"
+        " encoding, words beside the variable): the places of a file's stretches would be of"
+        " another text.",
+        "Nothing is stored.",
+    ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.management.base import CommandError
 
-from predictions.models import Project
+from predictions.models import Prediction, Project, Task
 from tests.conftest import Caller, MakeProject
 from tests.predictions.imports.datasets.loading import load
 from tests.predictions.imports.datasets.scenes import both, refused, said, tasks, truths, values
@@ -280,3 +280,85 @@ def test_what_other_controls_said_is_told_when_it_goes(
     replace = ("--ground-truth", truth, "-P", "Own", "--replace-ground-truth")
     assert load("csv", *replace)[1] == [text.format("Ground truths")]
     assert load("csv", *replace)[1] == []
+
+
+ASKED = "text,question,label\nAda met Bob,who?,cat\nAda met Bob,whom?,dog\n"
+
+
+@pytest.mark.parametrize("is_together", [True, False])
+def test_equal_texts_are_told_apart_by_their_other_columns(
+    ada: Caller, tmp_path: Path, is_together: bool
+) -> None:
+    """In whatever order: not the first for the first."""
+    truth = write(tmp_path / "truth.csv", ASKED)
+    rows = "Ada met Bob,0.5,dog,whom?\nAda met Bob,0.5,cat,who?\n"
+    said_ = write(tmp_path / "a.csv", f"text,score,label,question\n{rows}")
+    if is_together:
+        _, warned = both("csv", truth, said_)
+    else:
+        load("csv", "--ground-truth", truth, "-P", "Files")
+        _, warned = load("csv", "--predictions", said_, "-P", "Files", "--model-version", "v1")
+    assert warned == []
+    assert values(truths()) == [[{"choices": ["cat"]}], [{"choices": ["dog"]}]]
+    assert [one[0]["value"]["choices"] for one in said()] == [["cat"], ["dog"]]
+
+
+def test_one_of_equal_texts_is_told_by_its_other_columns(ada: Caller, tmp_path: Path) -> None:
+    load("csv", "--ground-truth", write(tmp_path / "truth.csv", ASKED), "-P", "Files")
+    asked = ("-P", "Files", "--model-version", "v1")
+    row = "text,question,label,score\nAda met Bob,{},dog,0.5\n"
+    second = write(tmp_path / "a.csv", row.format("whom?"))
+    _, warned = load("csv", "--predictions", second, *asked)
+    assert warned == []
+    assert [one.task.data["question"] for one in Prediction.objects.all()] == ["whom?"]
+    other = write(tmp_path / "b.csv", row.format("when?"))
+    with pytest.raises(CommandError) as error:
+        load("csv", "--predictions", other, *asked)
+    assert str(error.value).splitlines() == [
+        f"{other}, line 2: this text stands in the project, but not once more with the other data"
+        " that the file has of it: leave the other data out, or give that of the task.",
+        "Nothing is stored.",
+    ]
+
+
+def test_numbers_that_tell_equal_texts_apart_may_be_written_in_two_ways(
+    ada: Caller, tmp_path: Path
+) -> None:
+    rows = "ok,1,cat\nok,2.50,dog\n"
+    load("csv", "--ground-truth", write(tmp_path / "a.csv", f"text,n,label\n{rows}"), "-P", "Files")
+    for task, n in zip(Task.objects.order_by("id"), (1, 2.5), strict=True):
+        Task.objects.filter(pk=task.pk).update(data={**task.data, "n": n})
+    said_ = write(tmp_path / "b.csv", "text,n,label,score\nok,2.5,dog,0.5\nok,1.0,cat,0.5\n")
+    load("csv", "--predictions", said_, "-P", "Files", "--model-version", "v1")
+    rows_ = Prediction.objects.select_related("task")
+    chosen = {one.task.data["n"]: one.result[0]["value"]["choices"] for one in rows_}
+    assert chosen == {1: ["cat"], 2.5: ["dog"]}
+
+
+def test_predictions_of_several_versions_are_refused(ada: Caller, tmp_path: Path) -> None:
+    """They would be stored as those of one."""
+    truth = write(tmp_path / "truth.csv", "text,label\na,cat\nb,dog\n")
+    rows = "text,label,score,model_version\na,cat,1,{}\nb,dog,1,{}\n"
+    said_ = write(tmp_path / "a.csv", rows.format("m2", "m1"))
+    asked = ("csv", "--ground-truth", truth, "-P", "Files", "--model-version", "v1")
+    assert refused(*asked, "--predictions", said_) == [
+        f"{said_}: has predictions of several versions, 'm1', 'm2': load one of them at a time."
+    ]
+    both("csv", truth, write(tmp_path / "b.csv", rows.format("m1", "m1")))
+    assert {row.model_version for row in Prediction.objects.all()} == {"v1"}
+
+
+@pytest.mark.parametrize("cell", ["['cat', 'dog']", "[]", '[""cat""]'])
+def test_lists_that_a_program_wrote_are_no_classes(ada: Caller, tmp_path: Path, cell: str) -> None:
+    path = write(tmp_path / "a.csv", f'text,label\na,cat\nb,"{cell}"\n')
+    told = repr(cell.replace('""', '"'))
+    assert refused("csv", "--ground-truth", path, "-P", "Files") == [
+        f"{path}, line 3: {told} is a list: write its labels with `;` between them, and nothing for"
+        " none."
+    ]
+
+
+def test_a_class_may_stand_in_brackets(ada: Caller, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "text,label\na,[CLS]\nb,[1]\n")
+    load("csv", "--ground-truth", path, "-P", "Files")
+    assert values(truths()) == [[{"choices": ["[CLS]"]}], [{"choices": ["[1]"]}]]

@@ -334,3 +334,33 @@ def test_a_new_rating_has_the_stars_that_are_seen(
     both("labelstudio", write(tmp_path / "t", truth), write(tmp_path / "p", found))
     config = Project.objects.get().label_config.replace(" />", "/>")
     assert f'<Rating name="q" toName="text"{most}/>' in config
+
+
+def test_equal_texts_are_told_apart_by_what_else_the_config_shows(
+    ada: Caller, make_project: MakeProject, tmp_path: Path
+) -> None:
+    """A question that nothing is marked on, in another order than the tasks of the project."""
+    config = (
+        '<View><Text name="asked" value="$asked"/><Text name="text" value="$text"/>'
+        '<Choices name="c" toName="text"><Choice value="a"/><Choice value="b"/></Choices></View>'
+    )
+
+    def answer(name: str) -> Json:
+        value = {"choices": [name]}
+        return {"from_name": "c", "to_name": "text", "type": "choices", "value": value}
+
+    project = make_project(ada, config, title="Asked")
+    data = [{"asked": "who?", "text": "Ada met Bob"}, {"asked": "whom?", "text": "Ada met Bob"}]
+    for one in data:
+        ada.client.post("/api/tasks/", {"project": project.pk, "data": one}, format="json")
+    document = [
+        {"data": one, "predictions": [prediction(answer(name))]}
+        for one, name in zip(reversed(data), "ba", strict=True)
+    ]
+    load(
+        "labelstudio", "--predictions", write(tmp_path / "a.json", document),
+        "-P", project.pk, "--model-version", "v1",
+    )  # fmt: skip
+    rows = Prediction.objects.select_related("task")
+    chosen = {one.task.data["asked"]: one.result[0]["value"]["choices"] for one in rows}
+    assert chosen == {"who?": ["a"], "whom?": ["b"]}

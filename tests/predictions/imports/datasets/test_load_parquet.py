@@ -123,3 +123,12 @@ def test_truncated(ada: Caller, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
     (error,) = refused("parquet", "--ground-truth", path, "-P", "Files")
     assert error.startswith(f"{path}: cannot be read as Parquet: ")
+
+
+def test_predictions_of_several_versions_are_refused(ada: Caller, tmp_path: Path) -> None:
+    columns = {"text": ["a", "b"], "label": ["x", "y"], "model_version": ["m1", "m2"]}
+    path = write(tmp_path / "a.parquet", columns)
+    asked = ("parquet", "--ground-truth", path, "-P", "Files", "--model-version", "v1")
+    assert refused(*asked, "--predictions", path) == [
+        f"{path}: has predictions of several versions, 'm1', 'm2': load one of them at a time."
+    ]

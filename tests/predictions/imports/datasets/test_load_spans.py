@@ -76,3 +76,14 @@ def test_what_was_not_accepted_is_left_out(ada: Caller, tmp_path: Path) -> None:
 def test_bad_lines_leave_nothing_behind(ada: Caller, tmp_path: Path, line: Any, error: str) -> None:
     path = write(tmp_path / "a.jsonl", PRODIGY, line)
     assert refused("spans", "--ground-truth", path, "-P", "Files") == [f"{path}, {error}"]
+
+
+def test_predictions_of_several_versions_are_refused(ada: Caller, tmp_path: Path) -> None:
+    lines: list[dict[str, Any]] = [
+        {"text": text, "label": [], "model_version": text} for text in ("a", "b")
+    ]
+    path = write(tmp_path / "a.jsonl", *lines)
+    asked = ("spans", "--ground-truth", path, "-P", "Files", "--model-version", "v1")
+    assert refused(*asked, "--predictions", path) == [
+        f"{path}: has predictions of several versions, 'a', 'b': load one of them at a time."
+    ]
