@@ -101,7 +101,7 @@ class ModelEval(models.Model):
     )
     is_accepted = models.BooleanField(
         default=False,
-        help_text="Whether later versions are measured by it: one of a project and control.",
+        help_text="Whether later versions are measured by it: one of a project, kind and control.",
     )
 
     # What was asked for.
@@ -200,7 +200,7 @@ class ModelEval(models.Model):
             ),
             # Those whose project is deleted are nobody's measure any more.
             models.UniqueConstraint(
-                fields=["project", "control"],
+                fields=["project", "task_type", "control"],
                 condition=Q(is_accepted=True, project__isnull=False),
                 nulls_distinct=False,
                 name="evals_modeleval_accepted",

@@ -185,5 +185,5 @@ class AcceptanceSerializer(StrictSerializer[Any]):
 
     accepted = serializers.BooleanField(
         help_text="Whether later versions are measured by it. Accepting it takes the mark from "
-        "the other one of its project and control."
+        "the other one of its project, kind and control."
     )

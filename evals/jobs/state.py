@@ -131,18 +131,20 @@ def _end_all(rows: QuerySet[ModelEval]) -> None:
 def accept(evaluation: ModelEval) -> None:
     """Marks a finished evaluation as the one that later versions are measured by.
 
-    No other of its project and control stays marked. A Refusal for one that is not done, or whose
-    project is deleted. At most five statements.
+    No other of its project, kind and control stays marked. A Refusal for one that is not done, or
+    whose project is deleted. At most five statements.
     """
     if evaluation.project_id is None or not _locked(evaluation.project_id):
         raise Refusal(NO_PROJECT)
     evaluation.refresh_from_db(fields=["status", "failure_reason", "is_accepted"])
     refuse_unfinished(evaluation)
-    of_control = ModelEval.objects.filter(
-        project_id=evaluation.project_id, control=evaluation.control
+    alike = ModelEval.objects.filter(
+        project_id=evaluation.project_id,
+        task_type=evaluation.task_type,
+        control=evaluation.control,
     )
-    of_control.filter(is_accepted=True).exclude(pk=evaluation.pk).update(is_accepted=False)
-    of_control.filter(pk=evaluation.pk).update(is_accepted=True)
+    alike.filter(is_accepted=True).exclude(pk=evaluation.pk).update(is_accepted=False)
+    alike.filter(pk=evaluation.pk).update(is_accepted=True)
     evaluation.is_accepted = True
 
 

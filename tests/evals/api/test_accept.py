@@ -51,7 +51,7 @@ def test_answers_the_header(ada: Caller, evaluation: ModelEval) -> None:
     assert (answer.status_code, answer.json()) == (200, before)
 
 
-def test_one_of_a_project_and_control(
+def test_one_of_a_project_kind_and_control(
     ada: Caller, make: Callable[..., ModelEval], make_project: MakeProject
 ) -> None:
     old, new = make(control="box"), make(control="box")
@@ -65,6 +65,10 @@ def test_one_of_a_project_and_control(
     assert accepted(ada, project="cars") == [one.eval_id for one in (together, mood, new)]
     refused = ada.client.get("/lab/model-evals", {"accepted": "false"}).json()["evals"]
     assert [one["evalId"] for one in refused] == [old.eval_id]
+    pixels = make(control="box", task_type="semantic-segmentation")
+    patch(ada, pixels, {"accepted": True})
+    assert accepted(ada, project="cars", limit=2) == [pixels.eval_id, together.eval_id]
+    assert patch(ada, pixels, {"accepted": False}).status_code == 200
     another = make()
     patch(ada, another, {"accepted": True})
     assert accepted(ada, project="cars", limit=1) == [another.eval_id]
@@ -76,6 +80,7 @@ def test_the_database_holds_it_too(make: Callable[..., ModelEval]) -> None:
     make(is_accepted=True)
     with pytest.raises(IntegrityError), transaction.atomic():
         make(is_accepted=True)
+    make(is_accepted=True, task_type="classification")
 
 
 def test_accepted_ones_outlive_their_project(

@@ -295,7 +295,7 @@ def pages_of_an_evaluation(world: World) -> None:
     world.get("/lab/model-evals")
     for panel in PATHS:
         world.get(f"{path}/{panel}".rstrip("/"))
-    for query in ("limit=2", "limit=2&offset=1&split=test", "confidence=40&sortBy=fp"):
+    for query in ("limit=2", "limit=2&offset=1&split=test", "confidence=40&sort=-falsePositives"):
         world.get(f"{path}/image-predictions?{query}")
     world.get(f"{path}/image-predictions/{world.task}")
 
