@@ -64,6 +64,20 @@ def usd(amount: float, *, digits: int = 4) -> str:
     return f"{amount:.{max(digits, 1 - first)}f}"
 
 
+def spent_of(spent: float, limit: float | None) -> str:
+    """What was spent of a budget: it never reads as all of it while something is left.
+
+    >>> spent_of(9.99996, 10.0), spent_of(10.0, 10.0), spent_of(0.5, None)
+    ('$9.99996 of $10', '$10.0000 of $10', '$0.5000')
+    """
+    if limit is None:
+        return f"${usd(spent)}"
+    digits = 4
+    while digits < MOST_DIGITS and spent < limit <= float(usd(spent, digits=digits)):
+        digits += 1
+    return f"${usd(spent, digits=digits)} of ${plain(limit)}"
+
+
 # What `desk/figures.js` writes in a browser, the same here.
 
 #: Parts of a number that sums of binary fractions are off by.

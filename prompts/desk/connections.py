@@ -9,7 +9,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from desk.workspace_admin import DeskForm, access_of, became
 from predictions.desk.project_rows import checked
-from predictions_api.wording import plain, usd
+from predictions_api.wording import spent_of
 from prompts.api.serializers.providers import SECRETS, ProviderConnectionSerializer
 from prompts.db import prompts
 from prompts.desk.filters import CreatedFilter, ProviderFilter
@@ -95,5 +95,4 @@ class ConnectionDesk(EditedRows):
 
     @admin.display(description="spent in the period")
     def spent(self, row: ProviderConnection) -> str:
-        limit = "" if row.budget_limit is None else f" of ${plain(row.budget_limit)}"
-        return f"${usd(row.spent_in_period)}{limit}"
+        return spent_of(row.spent_in_period, row.budget_limit)

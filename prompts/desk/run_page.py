@@ -14,7 +14,7 @@ from rest_framework.exceptions import ValidationError
 
 from desk.page import Crumb, render_page
 from desk.workspace_admin import WorkspaceAdmin, access_of, forbid
-from predictions_api.wording import left, number, percent, plain, usd, when
+from predictions_api.wording import left, number, percent, spent_of, usd, when
 from predictions_api.wording import seconds as shown
 from prompts.db import items, measures, queries
 from prompts.desk import advice
@@ -79,12 +79,12 @@ def _measures(run: ModelRun, *, is_open: bool) -> list[tuple[str, str]]:
         share = percent(run.agreement_sum / compared, 1)
         correct, of = number(run.total_correct_predictions), number(compared)
         agreement = f"{share} on average, {correct} of {of} exactly right"
-    budget = "" if run.budget_usd is None else f" of ${plain(run.budget_usd)}"
+    cost = spent_of(run.cost_usd, run.budget_usd) if run.cost_usd else "unknown or none"
     each = found["cost"]["values"]["per_task"] if found else None
     per_task = f", ${usd(each, digits=6)} a task" if each and run.cost_usd else ""
     return [
         ("Agreement", agreement),
-        ("Cost", f"${usd(run.cost_usd)}{budget}{per_task}" if run.cost_usd else "unknown or none"),
+        ("Cost", f"{cost}{per_task}"),
         ("Tokens", _tokens(tokens) if tokens else LATER),
         ("Latency", _latency(seconds) if seconds else LATER),
         ("Time", _took(run.triggered_at, run.completed_at)),
