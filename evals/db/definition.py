@@ -13,6 +13,7 @@ from evals.engine.matching import Definition
 from evals.engine.reading import reading_of
 from evals.models import ModelEval
 from predictions.filters.tasks import named, of_document
+from predictions.models import Task
 from predictions.regions.config import read_config
 
 
@@ -68,6 +69,16 @@ def chosen_tasks(evaluation: ModelEval) -> tuple[str, dict[str, Any]]:
     except ValidationError as refused:
         raise EvaluationError(f"Its query cannot be read any more: {refused.detail}") from None
     return named(wanted.where, "chosen")
+
+
+def unknown_tasks(evaluation: ModelEval) -> list[int]:
+    """The ids that the query of an evaluation names and that no task of its project has, in order;
+    none without a query.
+    """
+    selected = evaluation.options.get("query", {}).get("selectedItems") or {}
+    named_ids = {*selected.get("included", ()), *selected.get("excluded", ())}
+    known = Task.objects.filter(project=evaluation.project, pk__in=named_ids)
+    return sorted(named_ids - set(known.values_list("pk", flat=True))) if named_ids else []
 
 
 #: A version's predictions: the index on (project, version, id) has its first 200 characters.

@@ -21,12 +21,16 @@ OWN_TRUTHS = "own_predictions"
 NO_KEYPOINTS = " A keypoint belongs to the rectangle whose id it has as its parentID."
 TOO_VARIED = "too_many_values"
 NOTHING_READ = "nothing_read"
+ONE_SIDE_READ = "one_side_read"
 BOXES_BESIDE_OUTLINES = "boxes_beside_outlines"
 WITHIN_ONE_PER_CENT = "within_one_per_cent"
 UNREAD_FACTS = "unread_task_facts"
 UNUSED_NAMES = "unused_label_map"
 ALIKE_PATHS = "alike_paths"
 OLDER_ONES = "newest_of_other_control"
+UNKNOWN_TASKS = "unknown_tasks"
+#: What is known before anything is counted.
+PLANNED = (OWN_TRUTHS, TOO_VARIED, UNKNOWN_TASKS)
 #: Names that a warning spells out.
 MOST_NAMED = 10
 #: How far shares from 0 to 1 reach that were stored as per cent, and a little for rounding.
@@ -35,6 +39,11 @@ MESSAGES = {
     NOTHING_READ: (
         "Neither side has a region of the controls and classes that are evaluated, only {regions} "
         "others ({reasons}): the numbers are of tasks without anything."
+    ),
+    ONE_SIDE_READ: (
+        "All {regions} regions of {called} are of other controls or classes than those that are "
+        "evaluated ({reasons}): the other side is compared with nothing. Was a control renamed, or "
+        "another question answered?"
     ),
     "no_image_size": (
         "{images} images have no size in any region (original_width, original_height): their "
@@ -47,6 +56,10 @@ MESSAGES = {
     OWN_TRUTHS: (
         "The ground truth of {tasks} tasks was made of this version's own predictions and is "
         "unchanged: there it cannot be wrong."
+    ),
+    UNKNOWN_TASKS: (
+        "The query names {tasks} tasks that the project does not have: {ids}. They were deleted, "
+        "or are of another project."
     ),
     TOO_VARIED: "{key} has more than {most} different values: images are not sliced by it.",
     "more_labels": "{regions} regions have more than one label; the first counts.",
@@ -174,6 +187,12 @@ def too_varied(keys: Iterable[str]) -> list[dict[str, Any]]:
     ]
 
 
+def unknown_tasks(ids: Sequence[int]) -> list[dict[str, Any]]:
+    """The warning about tasks that the query names and the project does not have, if any."""
+    message = MESSAGES[UNKNOWN_TASKS].format(tasks=len(ids), ids=spelled_out(list(map(str, ids))))
+    return [{"reason": UNKNOWN_TASKS, "tasks": len(ids), "message": message}] if ids else []
+
+
 def summarise(evaluation: ModelEval) -> None:
     """Stores what all chunks noted, beside what was known when it was planned.
 
@@ -182,7 +201,7 @@ def summarise(evaluation: ModelEval) -> None:
     chunks = EvalChunk.objects.filter(evaluation=evaluation).order_by("number")
     notes = [one for one in chunks.values_list("notes", flat=True) if one]
     evaluation.ignored = _ignored(notes)
-    planned = [one for one in evaluation.warnings if one["reason"] in (OWN_TRUTHS, TOO_VARIED)]
+    planned = [one for one in evaluation.warnings if one["reason"] in PLANNED]
     evaluation.warnings = [
         *planned,
         *_nothing_read(evaluation.ignored, notes),
@@ -211,11 +230,23 @@ def _ignored(notes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def _nothing_read(
     ignored: Sequence[dict[str, Any]], notes: Sequence[dict[str, Any]]
 ) -> Iterable[dict[str, Any]]:
-    """The warning about an evaluation of other regions alone, whose numbers look as good as any."""
-    if ignored and not any(sum(one["read"]) for one in notes):
+    """The warning about an evaluation of other regions alone, on both sides or on one: its numbers
+    look as good as any.
+    """
+    read = [sum(one["read"][at] for one in notes) for at in range(len(SIDES))]
+    if ignored and not any(read):
         regions = sum(one["regions"] for one in ignored)
         message = MESSAGES[NOTHING_READ].format(regions=regions, reasons=_reasons(ignored))
         yield {"reason": NOTHING_READ, "regions": regions, "message": message}
+        return
+    for side, n_read in zip(SIDES, read, strict=True):
+        others = [one for one in ignored if one["side"] == side]
+        if others and not n_read:
+            facts = {"side": side, "regions": sum(one["regions"] for one in others)}
+            message = MESSAGES[ONE_SIDE_READ].format(
+                regions=facts["regions"], called=CALLED[side], reasons=_reasons(others)
+            )
+            yield {"reason": ONE_SIDE_READ, **facts, "message": message}
 
 
 def _warnings(notes: Sequence[dict[str, Any]]) -> Iterable[dict[str, Any]]:

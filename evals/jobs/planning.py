@@ -10,7 +10,7 @@ from typing import Protocol
 from django.conf import settings
 from django.db import transaction
 
-from evals.db import chunks, writes
+from evals.db import chunks, definition, writes
 from evals.db.chunks import NewChunk
 from evals.db.definition import kind_of
 from evals.db.label_config import classes_of
@@ -27,7 +27,7 @@ from evals.documents.slices import SliceTable
 from evals.engine.reading import reading_of
 from evals.jobs import controls, state
 from evals.jobs.finishing import shares
-from evals.jobs.notes import own_truths, too_varied
+from evals.jobs.notes import own_truths, too_varied, unknown_tasks
 from evals.models import EvalPanel, GroundTruth, ModelEval, Split
 from predictions_api.jobs.leases import Holder
 
@@ -77,6 +77,7 @@ def plan(evaluation: ModelEval, mine: Holder, call: Call) -> None:
     evaluation.warnings = [
         *own_truths(count_own_truths(evaluation)),
         *too_varied(slices.too_varied),
+        *unknown_tasks(definition.unknown_tasks(evaluation)),
     ]
     evaluation.slices = slices.names
     with transaction.atomic():

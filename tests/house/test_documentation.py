@@ -315,6 +315,7 @@ def test_reasons_of_an_evaluation_are_in_its_tables() -> None:
     ignored, _, warnings = tables.partition("\n## ")[0].partition("`warnings`")
     row = re.compile(r"^\| \[?`([a-z_]+)`", re.MULTILINE)
     of_classes = {shared_classes.REASON, shared_classes.SIMILAR, shared_classes.UNKNOWN}
+    of_classes |= {shared_classes.UNLISTED}
     assert set(row.findall(ignored)) == {reason.value for reason in Reason}
     assert set(row.findall(warnings)) == {*MESSAGES, *of_classes}
 

@@ -18,6 +18,8 @@ REASON = "no_shared_class"
 SIMILAR = "similar_classes"
 #: Classes were asked for that there are not.
 UNKNOWN = "unknown_classes"
+#: The ground truth has classes that the labelling config lacks, predictions new ones.
+UNLISTED = "unlisted_classes"
 
 
 def unshared_classes(evaluation: ModelEval, counted: Counted) -> Iterator[dict[str, Any]]:
@@ -47,6 +49,7 @@ def unshared_classes(evaluation: ModelEval, counted: Counted) -> Iterator[dict[s
         if pairs:
             message = _written_twice(pairs) if strays else _similar(pairs)
             yield {"reason": SIMILAR, "labelMap": label_map, "message": message}
+        yield from _unlisted(evaluation, true, predicted, told=pairs)
         return
     advice = (
         f" Some are equal {BUT}: ask again with the labelMap of this warning."
@@ -93,12 +96,8 @@ def _strays(evaluation: ModelEval, true: list[str], predicted: list[str]) -> dic
     the config that it may mean: `car` for `Car`. Not those that the config tells apart itself, such
     as `a` and `A` where letters are read, nor those that both sides tell apart.
     """
-    if evaluation.project is None:
-        return {}
-    reading = reading_of(evaluation.reading)
-    labels = known_labels(evaluation.project, kind_of(evaluation), reading)
-    configured = {reading.called(label) for label in labels} - {None}
-    known = {_plain(called): called for called in sorted(filter(None, configured))}
+    configured = _configured(evaluation)
+    known = {_plain(called): called for called in sorted(configured)}
     both = set(true) & set(predicted)
     return {
         name: called
@@ -107,6 +106,38 @@ def _strays(evaluation: ModelEval, true: list[str], predicted: list[str]) -> dic
         and (called := known.get(_plain(name)))
         and not {name, called} <= both
     }
+
+
+def _unlisted(
+    evaluation: ModelEval, true: list[str], predicted: list[str], *, told: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
+    """The warning about classes of the ground truth that the labelling config lacks, where the
+    predictions have one of the config that the ground truth lacks: a label was renamed in the
+    config, and what was stored before keeps its old name. Not those that the request or another
+    warning names, nor what predictions alone have beside the config, as detectors of many classes.
+    """
+    configured = _configured(evaluation)
+    named = {*evaluation.options.get("classes", ()), *told, *told.values()}
+    named |= {*evaluation.options.get("labelMap", {}).values()}
+    lacked = [repr(name) for name in true if name not in configured | named]
+    new = [repr(name) for name in predicted if name in configured - {*true} - named]
+    if lacked and new:
+        message = (
+            f"The ground truth has classes that the labelling config lacks: {spelled_out(lacked)}; "
+            f"of those that it has, predictions alone have {spelled_out(new)}. Was a label "
+            "renamed? What was stored before keeps the old name and counts as another class: ask "
+            "with a labelMap from the one to the other."
+        )
+        yield {"reason": UNLISTED, "message": message}
+
+
+def _configured(evaluation: ModelEval) -> set[str]:
+    """What the labels of the config are called; none where it lists none."""
+    if evaluation.project is None:
+        return set()
+    reading = reading_of(evaluation.reading)
+    labels = known_labels(evaluation.project, kind_of(evaluation), reading)
+    return {called for label in labels if (called := reading.called(label)) is not None}
 
 
 def _classes_of_sides(classes: list[str], counted: Counted) -> tuple[list[str], list[str]]:

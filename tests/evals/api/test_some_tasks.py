@@ -55,6 +55,23 @@ def test_counts_those_alone(ada: Caller, project: Project, ids: list[int]) -> No
     assert "query" not in ada.client.get(f"/lab/model-evals/{whole.eval_id}").json()
 
 
+def test_warns_of_tasks_that_are_not_there(ada: Caller, project: Project, ids: list[int]) -> None:
+    """A typing error leaves out, or lets through, what was not meant."""
+    chosen = {"selectedItems": {"all": False, "included": [*ids[:2], max(ids) + 2, max(ids) + 1]}}
+    found = computed(ada, project, query=chosen)
+    message = (
+        f"The query names 2 tasks that the project does not have: {max(ids) + 1}, "
+        f"{max(ids) + 2}. They were deleted, or are of another project."
+    )
+    warning = {"reason": "unknown_tasks", "tasks": 2, "message": message}
+    assert (counted(found), found.warnings[:1]) == (ids[:2], [warning])
+    without = {"selectedItems": {"all": True, "excluded": [ids[0], max(ids) + 1]}}
+    assert computed(ada, project, query=without).warnings[0]["reason"] == "unknown_tasks"
+    all_there = {"selectedItems": {"all": True, "excluded": ids[:1]}}
+    reasons = {one["reason"] for one in computed(ada, project, query=all_there).warnings}
+    assert "unknown_tasks" not in reasons
+
+
 def test_fails_where_nothing_is_left(ada: Caller, project: Project, ids: list[int]) -> None:
     none = {"selectedItems": {"all": False, "included": []}}
     made = computed(ada, project, query=none)

@@ -295,3 +295,48 @@ def test_a_region_that_is_passed_over_may_have_any_id(
     assert [(one["reason"], one["example"]["region"]) for one in header["ignored"]] == [
         ("no_label", 0)
     ]
+
+
+RENAMED = IMAGE_CONFIG.replace('value="Car"', 'value="Auto"')
+UNLISTED = {
+    "reason": "unlisted_classes",
+    "message": "The ground truth has classes that the labelling config lacks: 'Car'; of those that "
+    "it has, predictions alone have 'Auto'. Was a label renamed? What was stored before keeps the "
+    "old name and counts as another class: ask with a labelMap from the one to the other.",
+}
+
+
+@pytest.mark.parametrize(
+    ("truth", "said", "asked", "expected"),
+    [
+        # The truth was stored before the label was renamed, the predictions afterwards.
+        (["Car"], ["Auto"], {}, [UNLISTED]),
+        # Some predictions were stored before, too.
+        (["Car"], ["Auto", "Car"], {}, [UNLISTED]),
+        # What a model says beside the config's classes is what it is.
+        (["Auto"], ["Auto", "Car"], {}, []),
+        (["Auto"], ["Car"], {}, []),
+        (["Car"], ["Car"], {}, []),
+        (["Car"], [], {}, []),
+        # The request says what is meant.
+        (["Car"], ["Auto"], {"labelMap": {"Car": "Auto"}}, []),
+        (["Car"], ["Auto"], {"classes": ["Auto", "Car", "Person"]}, []),
+    ],
+)
+def test_a_label_of_the_config_was_renamed(
+    ada: Caller,
+    make_project: MakeProject,
+    truth: list[str],
+    said: list[str],
+    asked: Json,
+    expected: list[Json],
+) -> None:
+    made = make_project(ada, RENAMED, title="Renamed")
+    # What both sides share: else all their classes are told of.
+    sides = [
+        [box("Person", 50, 50, 20, 20), *(box(name, 10 + 30 * n, 10, 20, 20) for n, name in pairs)]
+        for pairs in (enumerate(truth), enumerate(said))
+    ]
+    load(ada, made, [task("a", truth=sides[0], said={"v1": sides[1]})])
+    found = computed(ada, made, **asked)
+    assert (found.status, found.warnings) == ("done", expected)

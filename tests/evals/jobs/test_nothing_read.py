@@ -54,6 +54,26 @@ def test_no_class_that_is_asked_for(
     assert (found.status, found.warnings) == ("done", [warning, *more])
 
 
+@pytest.mark.parametrize("side", ["groundTruth", "predictions"])
+def test_one_side_answers_another_question_alone(
+    ada: Caller, make_project: MakeProject, side: str
+) -> None:
+    """As where a control was renamed: every number of the other side is compared with nothing."""
+    made = make_project(ada, BOTH, title="Both")
+    region = {**box(CAR, 10, 10, 20, 20), "score": 0.9}
+    truth, said = (MOOD, region) if side == "groundTruth" else (region, MOOD)
+    (task_id,) = load(ada, made, [task("a", truth=[truth], said={"v1": [said]})])
+    found = computed(ada, made, control="label")
+    called = {"groundTruth": "the ground truth", "predictions": "the predictions"}[side]
+    message = (
+        f"All 1 regions of {called} are of other controls or classes than those that are evaluated "
+        f"(other_control: 1, such as task {task_id}, region 0): the other side is compared with "
+        "nothing. Was a control renamed, or another question answered?"
+    )
+    warning = {"reason": "one_side_read", "side": side, "regions": 1, "message": message}
+    assert (found.status, found.warnings) == ("done", [warning])
+
+
 def test_sides_that_are_empty_are_evaluated(ada: Caller, project: Project) -> None:
     load(ada, project, [task("a", truth=[], said={"v1": []})])
     found = computed(ada, project)
