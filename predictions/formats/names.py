@@ -112,8 +112,8 @@ class Names:
             if task.text is not None:
                 self.by_text[task.text].append(task)
         self._n_taken: dict[tuple[str, tuple[str, ...]], int] = defaultdict(int)
-        #: Texts that a file has more than once.
-        self._repeated: set[str] = set()
+        #: How often a file has each text.
+        self._expected: Counter[str | None] = Counter()
         self._apart: dict[str, _Apart] = {}
         #: Pairs of names that were taken for one although their folders differ.
         self.elsewhere: list[tuple[str, str]] = []
@@ -168,8 +168,11 @@ class Names:
 
     def expect(self, tasks: Iterable[FileTask]) -> None:
         """Tells all tasks that will be looked for: those that show the same are told apart."""
-        counts = Counter(text_of(one, self.ways) for one in tasks if one.image_name is None)
-        self._repeated |= {text for text, n in counts.items() if text is not None and n > 1}
+        self._expected.update(
+            text_of(one, self.ways)
+            for one in tasks
+            if one.image_name is None and one.image_id is None
+        )
 
     def _same_text(self, text: str, task: FileTask) -> int | None:
         """Of equal texts the n-th is the n-th of those whose other data is the same."""
@@ -181,12 +184,21 @@ class Names:
     def _alike(self, text: str, task: FileTask) -> tuple[tuple[str, ...], list[Called]]:
         """The tasks of a text that a file's task may be, and by what they are told apart."""
         same = self.by_text.get(text, [])
-        if not same or (len(same) == 1 and text not in self._repeated):
+        if not same or not self._is_doubtful(text):
             return (), same
         if (apart := self._apart.get(text)) is None:
-            apart = self._apart[text] = _Apart(same, self.data_of([one.key for one in same]))
+            apart = self._apart[text] = _Apart(same, self._data)
         shown = {"text"} if self.ways is TEXT else set[str]()
         return apart.find({key: task.data[key] for key in task.data.keys() - shown})
+
+    def _is_doubtful(self, text: str) -> bool:
+        return max(len(self.by_text.get(text, ())), self._expected[text]) > 1
+
+    @cached_property
+    def _data(self) -> Mapping[int, Mapping[str, Any]]:
+        """That of all tasks that may have to be told apart, at once."""
+        texts = [one for one in self._expected if one is not None and self._is_doubtful(one)]
+        return self.data_of([one.key for text in texts for one in self.by_text.get(text, ())])
 
     def shows(self, task: FileTask) -> bool:
         """Whether any task shows what this one does."""
@@ -227,7 +239,7 @@ class _Apart:
 
     def __init__(self, tasks: Sequence[Called], data: Mapping[int, Mapping[str, Any]]) -> None:
         self.tasks, self.data = tasks, data
-        self.keys = {key for one in data.values() for key in one}
+        self.keys = {key for one in tasks for key in data.get(one.key, ())}
         self._by_keys: dict[tuple[str, ...], dict[tuple[str, ...], list[Called]]] = {}
 
     def find(self, data: Mapping[str, Any]) -> tuple[tuple[str, ...], list[Called]]:
