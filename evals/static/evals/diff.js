@@ -111,11 +111,11 @@ function sentences(before, after, body, slice, baseline) {
   const was = before.primary?.value;
   if (!slice && typeof value === "number" && typeof was === "number" && before.primary.label === label) {
     const moved = movedBy(was, value);
-    const write = writerOf(higherIsBetter);
-    const [one, other] = apart([was, value], write);
+    const inUnit = writerOf(higherIsBetter);
+    const [then, now] = apart([was, value], inUnit);
     const word = moved === 0 ? "the same" : moved > 0 === higherIsBetter ? "better" : "worse";
-    const by = moved === 0 ? "" : ` by ${write(Math.abs(moved))}`;
-    said.push(el("span", { class: `ev-${word}` }, `${label} ${word}${by}`), ` (${one} to ${other}). `);
+    const by = moved === 0 ? "" : ` by ${inUnit(Math.abs(moved))}`;
+    said.push(el("span", { class: `ev-${word}` }, `${label} ${word}${by}`), ` (${then} to ${now}). `);
   }
   const f1 = body.significance?.f1;
   if (f1) {
