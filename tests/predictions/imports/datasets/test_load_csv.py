@@ -330,7 +330,7 @@ def test_numbers_that_tell_equal_texts_apart_may_be_written_in_two_ways(
         Task.objects.filter(pk=task.pk).update(data={**task.data, "n": n})
     said_ = write(tmp_path / "b.csv", "text,n,label,score\nok,2.5,dog,0.5\nok,1.0,cat,0.5\n")
     load("csv", "--predictions", said_, "-P", "Files", "--model-version", "v1")
-    rows_ = Prediction.objects.select_related("task")
+    rows_ = Prediction.objects.all()
     chosen = {one.task.data["n"]: one.result[0]["value"]["choices"] for one in rows_}
     assert chosen == {1: ["cat"], 2.5: ["dog"]}
 

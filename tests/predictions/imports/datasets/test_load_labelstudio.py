@@ -361,6 +361,6 @@ def test_equal_texts_are_told_apart_by_what_else_the_config_shows(
         "labelstudio", "--predictions", write(tmp_path / "a.json", document),
         "-P", project.pk, "--model-version", "v1",
     )  # fmt: skip
-    rows = Prediction.objects.select_related("task")
+    rows = Prediction.objects.all()
     chosen = {one.task.data["asked"]: one.result[0]["value"]["choices"] for one in rows}
     assert chosen == {"who?": ["a"], "whom?": ["b"]}
