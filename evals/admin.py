@@ -26,7 +26,7 @@ from evals.jobs import state
 from evals.models import ModelEval
 from predictions.desk.filters import MAX_CHOICES, ProjectFilter
 from predictions.desk.project_rows import shortened
-from predictions_api.wording import number, share, written
+from predictions_api.wording import number, percent_done, share, written
 
 # By name, the route below the evaluation's own address, and the view. What a page shows stands in
 # its query, in the words of the API: split, confidence, sort, cell, class, cluster, offset.
@@ -257,7 +257,7 @@ class EvaluationDesk(WorkspaceAdmin):
     def status_label(self, row: ModelEval) -> tuple[str, str]:
         label = str(ModelEval.Status(row.status).label)
         if row.status == ModelEval.Status.RUNNING:
-            return label, f"{label} {int(100 * row.progress)}%"
+            return label, f"{label} {percent_done(row.progress)}%"
         if is_cancelled(row):
             return "Cancelled", "Cancelled"
         return label, label

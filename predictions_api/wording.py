@@ -181,6 +181,15 @@ def percent(part: float, digits: int = 0) -> str:
     return f"{_written(hundred, digits)}%"
 
 
+def percent_done(progress: float) -> int:
+    """Progress, 0 to 1, in whole per cent, rounded down: 100 is the end, and not before.
+
+    >>> percent_done(0.5), percent_done(0.999), percent_done(1.0)
+    (50, 99, 100)
+    """
+    return int(100 * progress)
+
+
 def seconds(value: float) -> str:
     """Seconds with two digits after the point, and with two that say something below.
 

@@ -12,6 +12,7 @@ from evals.engine.kinds.table import KINDS
 from evals.engine.matching import Definition
 from evals.engine.reading import reading_of
 from evals.models import ModelEval
+from predictions.db.places import in_project
 from predictions.filters.tasks import named, of_document
 from predictions.models import Task
 from predictions.regions.config import read_config
@@ -77,7 +78,7 @@ def unknown_tasks(evaluation: ModelEval) -> list[int]:
     """
     selected = evaluation.options.get("query", {}).get("selectedItems") or {}
     named_ids = {*selected.get("included", ()), *selected.get("excluded", ())}
-    known = Task.objects.filter(project=evaluation.project, pk__in=named_ids)
+    known = in_project(Task.objects.filter(pk__in=named_ids), evaluation.project_id or 0)
     return sorted(named_ids - set(known.values_list("pk", flat=True))) if named_ids else []
 
 

@@ -7,7 +7,7 @@ from desk.dashboard import Card, Cell
 from desk.workspace_admin import time_ago, visible
 from evals.jobs import state
 from evals.models import ModelEval
-from predictions_api.wording import number
+from predictions_api.wording import percent_done
 
 ROWS = 8
 COLUMNS = (
@@ -53,7 +53,7 @@ def name_of(evaluation: ModelEval) -> str:
 def status_of(evaluation: ModelEval) -> str:
     """Its status, with how far it is."""
     if evaluation.status == ModelEval.Status.RUNNING:
-        return f"running, {number(int(100 * evaluation.progress))} %"
+        return f"running, {percent_done(evaluation.progress)} %"
     return "cancelled" if is_cancelled(evaluation) else evaluation.status
 
 

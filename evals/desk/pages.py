@@ -38,7 +38,7 @@ from evals.panels import vector_analysis
 from evals.panels.slices import keys_of
 from evals.reports.comparison import model_name
 from evals.reports.versions import baseline_of, versions
-from predictions_api.wording import left
+from predictions_api.wording import left, percent_done
 
 #: Pages beside the overview, in the order of their tabs.
 TABS = (
@@ -164,7 +164,7 @@ def _page(
         is_computed=evaluation.origin == ModelEval.Origin.COMPUTED,
         once=new_form(),
         **_of_kind(evaluation),
-        percent=int(100 * evaluation.progress),
+        percent=percent_done(evaluation.progress),
         passed=(timezone.now() - begun).total_seconds(),
         left=left(begun, evaluation.progress),
         advice=advice.of_failure(evaluation),

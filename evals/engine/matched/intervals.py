@@ -18,7 +18,7 @@ from evals.engine.matched.channels import apart, rows_of
 from evals.engine.matched.equal import equal_pairs
 from evals.engine.matching import Detections, Objects, Pairs, box_pairs, join_pairs
 from predictions.regions.errors import MissingCoordinate
-from predictions.regions.geometry import Bools, Floats
+from predictions.regions.geometry import Floats
 from predictions.regions.labels import read_number
 from predictions_api.http.storable import whole_told
 
@@ -123,11 +123,7 @@ def overlapping_pairs(
 
 def of_one_channel(pairs: Pairs, truth: Track, predicted: Track) -> Pairs:
     """Without those of two channels; a stretch that has none is of every channel."""
-    return _chosen(pairs, ~apart(pairs, truth.channel, predicted.channel))
-
-
-def _chosen(pairs: Pairs, which: Bools) -> Pairs:
-    return pairs.chosen(which)
+    return pairs.chosen(~apart(pairs, truth.channel, predicted.channel))
 
 
 def _equal_instants(truth: Track, predicted: Track) -> Iterator[Pairs]:
@@ -148,7 +144,7 @@ def coco_boxes(
     with those equal to it.
     """
     sides = (truth, predicted)
-    alike = _chosen(pairs, objects.label[pairs.object] == detections.label[pairs.detection])
+    alike = pairs.chosen(objects.label[pairs.object] == detections.label[pairs.detection])
     found = rows_of(alike, (truth.image, predicted.image), (truth.channel, predicted.channel))
     rows = [row.astype(np.float64) * 2 for row in found]
     boxes = truth.boxes(rows[0]), predicted.boxes(rows[1])

@@ -33,7 +33,8 @@ def unshared_classes(evaluation: ModelEval, counted: Counted) -> Iterator[dict[s
     true, predicted = _classes_of_sides(evaluation.classes, counted)
     if not true or not predicted:
         return
-    strays = _strays(evaluation, true, predicted)
+    configured = _configured(evaluation)
+    strays = _strays(configured, true, predicted)
     right, aliases = set(true), reading_of(evaluation.reading).aliases
     known = {_plain(shown): name for shown, name in aliases.items() if name in right}
     known |= {_plain(name): name for name in true}
@@ -49,7 +50,7 @@ def unshared_classes(evaluation: ModelEval, counted: Counted) -> Iterator[dict[s
         if pairs:
             message = _written_twice(pairs) if strays else _similar(pairs)
             yield {"reason": SIMILAR, "labelMap": label_map, "message": message}
-        yield from _unlisted(evaluation, true, predicted, told=pairs)
+        yield from _unlisted(evaluation, configured, true, predicted, told=pairs)
         return
     advice = (
         f" Some are equal {BUT}: ask again with the labelMap of this warning."
@@ -91,12 +92,11 @@ def unknown_classes(evaluation: ModelEval, counted: Counted) -> Iterator[dict[st
 BUT = "but for case, spaces or the form of their letters"
 
 
-def _strays(evaluation: ModelEval, true: list[str], predicted: list[str]) -> dict[str, str]:
+def _strays(configured: set[str], true: list[str], predicted: list[str]) -> dict[str, str]:
     """Classes of the ground truth that the labelling config writes otherwise, each with the one of
     the config that it may mean: `car` for `Car`. Not those that the config tells apart itself, such
     as `a` and `A` where letters are read, nor those that both sides tell apart.
     """
-    configured = _configured(evaluation)
     known = {_plain(called): called for called in sorted(configured)}
     both = set(true) & set(predicted)
     return {
@@ -109,18 +109,23 @@ def _strays(evaluation: ModelEval, true: list[str], predicted: list[str]) -> dic
 
 
 def _unlisted(
-    evaluation: ModelEval, true: list[str], predicted: list[str], *, told: Mapping[str, str]
+    evaluation: ModelEval,
+    configured: set[str],
+    true: list[str],
+    predicted: list[str],
+    *,
+    told: Mapping[str, str],
 ) -> Iterator[dict[str, Any]]:
     """The warning about classes of the ground truth that the labelling config lacks, where the
     predictions have one of the config that the ground truth lacks: a label was renamed in the
     config, and what was stored before keeps its old name. Not those that the request or another
     warning names, nor what predictions alone have beside the config, as detectors of many classes.
     """
-    configured = _configured(evaluation)
     named = {*evaluation.options.get("classes", ()), *told, *told.values()}
     named |= {*evaluation.options.get("labelMap", {}).values()}
-    lacked = [repr(name) for name in true if name not in configured | named]
-    new = [repr(name) for name in predicted if name in configured - {*true} - named]
+    listed, unsaid = configured | named, configured - {*true} - named
+    lacked = [repr(name) for name in true if name not in listed]
+    new = [repr(name) for name in predicted if name in unsaid]
     if lacked and new:
         message = (
             f"The ground truth has classes that the labelling config lacks: {spelled_out(lacked)}; "

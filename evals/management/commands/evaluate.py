@@ -19,6 +19,7 @@ from evals.jobs import requests
 from evals.jobs.following import follow
 from evals.models import GroundTruth, ModelEval
 from predictions.models import Project
+from predictions_api.wording import percent_done
 
 
 class Command(BaseCommand):
@@ -85,7 +86,7 @@ class Command(BaseCommand):
         with tqdm(total=100, unit="%", disable=not sys.stderr.isatty()) as bar:
 
             def show(progress: float) -> None:
-                bar.update(int(100 * progress) - bar.n)
+                bar.update(percent_done(progress) - bar.n)
 
             follow(evaluation, show)
         if evaluation.status == ModelEval.Status.FAILED:

@@ -22,7 +22,7 @@ from predictions.imports.datasets import evaluation, pictures, recognition, targ
 from predictions.imports.datasets.reading import Files
 from predictions.imports.datasets.store import store
 from predictions.imports.datasets.wishes import Loaded, Wishes
-from predictions_api.wording import plural
+from predictions_api.wording import percent_done, plural
 
 
 class Command(BaseCommand):
@@ -211,7 +211,7 @@ class Command(BaseCommand):
             return evaluation.start(
                 loaded.project,
                 options["model_version"].strip(),
-                watch=lambda share: bar.update(int(100 * share) - bar.n),
+                watch=lambda share: bar.update(percent_done(share) - bar.n),
             )
 
 
