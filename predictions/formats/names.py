@@ -14,6 +14,7 @@ from typing import Any
 from predictions.formats.content import FileTask
 from predictions.formats.errors import Errors
 from predictions.regions.task_data import value_at
+from predictions.regions.truths import is_same
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,25 @@ def _plain(value: Any) -> str:
     return str(number.normalize() if number else 0) if number.is_finite() else text
 
 
+@dataclass(slots=True)
+class _Answers:
+    """What a file says of tasks that nothing tells apart."""
+
+    first: FileTask
+    differ: bool = False
+
+    def see(self, task: FileTask) -> None:
+        """One more of them."""
+        self.differ = self.differ or not _say_the_same(self.first, task)
+
+
+def _say_the_same(one: FileTask, other: FileTask) -> bool:
+    if one.drawn is not None and other.drawn is not None:
+        return one.score == other.score and is_same(one.drawn(), other.drawn())
+    pairs = ([(of.labels, of.shape, of.score) for of in task.read()] for task in (one, other))
+    return next(pairs) == next(pairs)
+
+
 class Names:
     """Some tasks, to be found by what others call them; `ways` lead to what is shown in the data of
     a file's task, and `data_of` gives all of the data of those that show the same.
@@ -115,6 +135,7 @@ class Names:
         #: How often a file has each text.
         self._expected: Counter[str | None] = Counter()
         self._apart: dict[str, _Apart] = {}
+        self._answers: dict[tuple[str, tuple[str, ...]], _Answers] = {}
         #: Pairs of names that were taken for one although their folders differ.
         self.elsewhere: list[tuple[str, str]] = []
 
@@ -179,6 +200,8 @@ class Names:
         told, same = self._alike(text, task)
         n = self._n_taken[text, told]
         self._n_taken[text, told] += 1
+        if len(same) > 1:
+            self._answers.setdefault((text, told), _Answers(task)).see(task)
         return same[n].key if n < len(same) else None
 
     def _alike(self, text: str, task: FileTask) -> tuple[tuple[str, ...], list[Called]]:
@@ -211,6 +234,12 @@ class Names:
             for (text, told), n in self._n_taken.items()
             if n < (n_there := self._n_alike(text, told))
         ]
+
+    def by_order(self) -> list[str]:
+        """Texts of several tasks that nothing tells apart, and of which the file says different
+        things: these were taken in its order.
+        """
+        return [text for (text, _), answers in self._answers.items() if answers.differ]
 
     def _n_alike(self, text: str, told: tuple[str, ...]) -> int:
         apart = self._apart.get(text)

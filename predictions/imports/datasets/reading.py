@@ -35,6 +35,11 @@ UNEVEN = (
     "{n:,} texts stand in {where} more often than in the file: of {text!r:.100} the first {taken:,}"
     " of {there:,} were taken. If others are meant, give all of them, in the same order."
 )
+BY_ORDER = (
+    "{n:,} texts stand in {where} more than once, and the file says different things of them: of"
+    " {text!r:.100} the first was taken for the first, and so on. If they are in another order,"
+    " give both sides other data that tells them apart, such as an id."
+)
 NOT_THERE = "{0} is not among the images of {1}."
 OTHER_DATA = (
     "{0} stands in {1}, but not once more with the other data that the file has of it: leave the"
@@ -239,20 +244,30 @@ def plan(
         keys = _found(tasks, names, "the project", errors, found.contents[0].warnings)
         planned = [Planned(None, task, key) for task, key in zip(tasks, keys, strict=True)]
     else:
-        planned = []
         truths = list(found.truth.tasks)
-        names.expect(truths)
-        for task in truths:
-            n_guesses = len(names.elsewhere)
-            key = names.find(task, errors)
-            guesses = names.elsewhere[n_guesses:]
-            planned.append(Planned(task, None, key, guesses[0][1] if guesses else None))
+        # In a new project there is nothing to be found.
+        planned = (
+            [Planned(task, None, None) for task in truths]
+            if project is None
+            else _found_truths(truths, names, errors)
+        )
         _tell_guesses(names, "the project", found.truth.warnings)
         if found.predicted is not None:
             _place_predicted(found.predicted, planned, ways, errors)
     _refuse_twice(planned, errors)
     errors.raise_if_any()
     return iter(planned)
+
+
+def _found_truths(truths: Sequence[FileTask], names: Names, errors: Errors) -> list[Planned]:
+    planned = []
+    names.expect(truths)
+    for task in truths:
+        n_guesses = len(names.elsewhere)
+        key = names.find(task, errors)
+        guesses = names.elsewhere[n_guesses:]
+        planned.append(Planned(task, None, key, guesses[0][1] if guesses else None))
+    return planned
 
 
 def _tell_guesses(names: Names, where: str, warnings: list[str]) -> None:
@@ -263,6 +278,8 @@ def _tell_guesses(names: Names, where: str, warnings: list[str]) -> None:
         text, taken, there = uneven[0]
         told = {"n": len(uneven), "where": where, "text": text, "taken": taken, "there": there}
         warnings.append(UNEVEN.format(**told))
+    if by_order := names.by_order():
+        warnings.append(BY_ORDER.format(n=len(by_order), where=where, text=by_order[0]))
 
 
 def _place_predicted(

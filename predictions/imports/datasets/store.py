@@ -311,11 +311,11 @@ class Writer:
             return task.data
         if self.found.contents[0].key != "image":
             others = {name: value for name, value in task.data.items() if name != "text"}
-            return pictures.placed(self.shown, task.data["text"]) | others
+            return others | pictures.placed(self.shown, task.data["text"])
         name = task.picture or task.image_name or task.image_id or ""
         if not self.wishes.missing_pictures_ok and self.wishes.pictures.is_missing(name):
             self.errors.add(task.place, NO_PICTURE.format(name=name))
-        return pictures.placed(self.shown, self.wishes.pictures.address(name)) | task.data
+        return task.data | pictures.placed(self.shown, self.wishes.pictures.address(name))
 
     def _meta(self, task: FileTask, size: Size | None) -> dict[str, Any]:
         meta: dict[str, Any] = {}

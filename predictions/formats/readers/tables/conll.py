@@ -7,7 +7,8 @@ Format: https://www.clips.uantwerpen.be/conll2003/ner/
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from predictions.formats.content import Ask, Content, FileTask, Kind, Known
 from predictions.formats.errors import Errors
@@ -18,7 +19,13 @@ from predictions.formats.sources import Source
 
 NO_SCORE = "_"
 NOT_TOKENS = ("-DOCSTART-", "# id ")
+#: Of CoNLL-U: tokens of several words, and words that are not there.
+PART = re.compile(r"[0-9]+[-.][0-9]+")
 SPACES = re.compile(r"[ \t]+")
+NO_TOKENS = (
+    "the first column of every text only {does}, as {first!r:.100} and {second!r:.100} here: these"
+    " are no tokens. The token has to be in the first column: leave out the columns before it."
+)
 ODD = (
     "{n:,} entities begin with I- after another one or after none: they are read as conlleval does."
 )
@@ -37,7 +44,7 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
     return _content(texts, errors, is_prediction=True)
 
 
-def _content(found: Iterator[Text] | list[Text], errors: Errors, *, is_prediction: bool) -> Content:
+def _content(found: Iterable[Text], errors: Errors, *, is_prediction: bool) -> Content:
     tasks = []
     starts: list[bool] = []
     for one in found:
@@ -64,14 +71,13 @@ def _texts(source: Source, errors: Errors) -> Iterator[Text]:
     source.content()
     name = source.names()[0]
     text = Text(f"{name}, line 1")
-    n_texts = 0
+    first = _FirstColumn()
     for n, raw in enumerate(source.text(name).split("\n"), 1):
         line = raw.rstrip("\r")
         place = f"{name}, line {n}"
         if line.startswith(NOT_TOKENS) or not line.strip(" \t"):
             if text.tokens:
-                n_texts += 1
-                yield text
+                yield first.see(text)
             text = Text(place)
             continue
         if not text.tokens:
@@ -79,11 +85,11 @@ def _texts(source: Source, errors: Errors) -> Iterator[Text]:
         columns = line.split("\t") if "\t" in line else SPACES.split(line.strip(" "))
         _add(text, columns, place, errors)
     if text.tokens:
-        n_texts += 1
-        yield text
-    if not n_texts:
+        yield first.see(text)
+    if first.longest is None:
         errors.raise_if_any()
         raise errors.stop(name, "holds no tokens.")
+    first.refuse(errors)
 
 
 def _add(text: Text, columns: Sequence[str], place: str, errors: Errors) -> None:
@@ -97,12 +103,66 @@ def _add(text: Text, columns: Sequence[str], place: str, errors: Errors) -> None
         errors.add(place, NOT_A_TAG.format(tag=tag))
         return
     told = columns[1].strip() if len(columns) == 3 else NO_SCORE
+    text.between.append(" ".join(columns[1:-1]).strip())
     text.tokens.append(token)
     text.places.append(place)
     text.tags.append(found)
     text.scores.append(None if told == NO_SCORE else number_of(told))
     if told != NO_SCORE and text.scores[-1] is None:
         text.odd_scores.append((place, told))
+
+
+@dataclass(slots=True)
+class _FirstColumn:
+    """Whether the first column numbers the tokens, or names the text, as other files of CoNLL's do,
+    and what the tokens are stands behind it.
+    """
+
+    counts: bool = True
+    repeats: bool = True
+    #: Whether something stands between each token and its tag; and in one that is no score.
+    is_wide: bool = True
+    has_words: bool = False
+    longest: Text | None = None
+
+    def see(self, text: Text) -> Text:
+        """One more text, which is given back."""
+        self.counts = self.counts and _counts(text.tokens)
+        self.repeats = self.repeats and len(set(text.tokens)) == 1
+        self.is_wide = self.is_wide and all(text.between)
+        self.has_words = self.has_words or any(map(_is_word, text.between))
+        if self.longest is None or len(text.tokens) > len(self.longest.tokens):
+            self.longest = text
+        return text
+
+    def refuse(self, errors: Errors) -> None:
+        """BadFile for such a column."""
+        if self.longest is None or not (self.is_wide and self.has_words):
+            return
+        first, *more = self.longest.tokens
+        if self.counts and more:
+            does = "counts"
+        elif self.repeats and len(more) > 1:
+            does = "says the same"
+        else:
+            return
+        told = NO_TOKENS.format(does=does, first=first, second=more[0])
+        raise errors.stop(self.longest.place, told)
+
+
+def _is_word(told: str) -> bool:
+    return told != NO_SCORE and number_of(told) is None
+
+
+def _counts(tokens: Sequence[str]) -> bool:
+    """Whether each token is one more than the one before; parts of the next (`2-3`, `2.1`) as in
+    CoNLL-U go by.
+    """
+    whole = [one for one in tokens if not PART.fullmatch(one)]
+    if not whole or not all(one.isascii() and one.isdecimal() and len(one) < 10 for one in whole):
+        return False
+    first = int(whole[0])
+    return [int(one) for one in whole] == list(range(first, first + len(whole)))
 
 
 def _refuse_odd_scores(texts: Sequence[Text], errors: Errors) -> None:

@@ -1,10 +1,12 @@
 """Parquet as Hugging Face writes it: classes of texts or images, or tags of tokens.
 
 Columns: `text` or `image` with `label`, or `tokens` with `ner_tags`; of predictions `prediction`
-(or the same columns) and `score`. Names of numbered classes stand in the schema's metadata.
+(or the same columns) and `score`. Other columns of texts, numbers, times, true and false are the
+task's data. Names of numbered classes stand in the schema's metadata.
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +45,10 @@ class Table:
 
 #: What is read of predictions beside the columns of ground truth.
 TOLD = ("score", "scores", collected.VERSION)
+#: Columns that are no data of a task: what is said of it.
+SAID = frozenset({*TOLD, *PREDICTED, "label", "labels", "ner_tags", "tags", "split"})
+#: What pandas calls the numbers of its rows.
+INDEX = "__index_level_"
 
 
 def truth(source: Source, ask: Ask, errors: Errors) -> Content:
@@ -69,13 +75,16 @@ def _read(source: Source, labels: Sequence[str], errors: Errors, *, is_predictio
     said: list[object] = []
     image = [one for one in ("image.path",) if table.about == "image" and _is_struct(table)]
     names = table.names.get(column) or table.names.get("label") or table.names.get("ner_tags") or ()
+    data = _data_columns(table)
+    read = dict.fromkeys([*(image or [table.about]), column, *others, *data])
     tasks = []
-    for n, row in enumerate(_rows(table, [*(image or [table.about]), column, *others], errors)):
+    for n, row in enumerate(_rows(table, list(read), errors)):
         place = f"{name}, row {n + 1}"
         make = _of_tokens if table.about == "tokens" else _of_class
         said.append(row.get(collected.VERSION))
         task = make(row, table.about, column, names, place, errors)
         if task is not None:
+            task.data = {key: _plain(row[key]) for key in data} | task.data
             tasks.append(task)
     collected.refuse_versions(name, said, errors)
     return collected.content(
@@ -124,6 +133,30 @@ def _names(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
         for column, names in found.items()
         if isinstance(names, list) and all(isinstance(one, str) for one in names)
     }
+
+
+def _data_columns(table: Table) -> list[str]:
+    """Those that say one thing of each task, beside what is read of it."""
+    import pyarrow as pa
+
+    kept = (
+        pa.types.is_string, pa.types.is_large_string, pa.types.is_boolean, pa.types.is_integer,
+        pa.types.is_floating, pa.types.is_decimal, pa.types.is_date, pa.types.is_timestamp,
+    )  # fmt: skip
+    return [
+        field.name
+        for field in table.file.schema_arrow
+        if field.name not in {*SAID, table.about, *ABOUT[:2]}
+        and not field.name.startswith(INDEX)
+        and any(is_kept(field.type) for is_kept in kept)
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it; pandas' NaN stands for none."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, str | bool | int) else str(value)
 
 
 def _is_struct(table: Table) -> bool:

@@ -2,20 +2,22 @@
 
 spaCy and Prodigy: `{"text", "spans": [{"start", "end", "label"}]}`; doccano: `{"text", "label":
 [[start, end, label]]}`; Hugging Face: `{"tokens", "ner_tags"}` with the tags' names. A prediction's
-`score` stands in the span, behind the label (doccano), or on the line for all of it.
+`score` stands in the span, behind the label (doccano), or on the line for all of it. What else a
+line says in a text, a number, true or false is the task's data, but for Prodigy's own (`_...`).
 """
 
 from collections.abc import Iterator
 from typing import Any
 
-from msgspec import Struct
+import msgspec
+from msgspec import Raw, Struct
 
 from predictions.formats.classes import folded
 from predictions.formats.content import Ask, Content, FileTask, Kind, Known, Region, Span
 from predictions.formats.errors import Errors
 from predictions.formats.readers import collected, documents
 from predictions.formats.readers.tables.tags import NOT_A_TAG, Text, tag_of
-from predictions.formats.sources import Source
+from predictions.formats.sources import MARK, Source
 
 REJECTED = "{n:,} texts were not accepted (`answer`): they are left out."
 ONE_OF = "needs one of `spans`, `label` or `ner_tags`, and no other of them."
@@ -54,6 +56,12 @@ class Line(Struct):
     split: Any = None
 
 
+#: What stands in a line under these names is read, or said to be not.
+READ = frozenset(Line.__struct_fields__)
+#: What JSON of a value begins with that is kept: no object and no list.
+ONE_VALUE = b'"-0123456789tf'
+
+
 def truth(source: Source, ask: Ask, errors: Errors) -> Content:
     """A text without spans counts, too."""
     return _read(source, errors, is_prediction=False)
@@ -78,6 +86,7 @@ def _read(source: Source, errors: Errors, *, is_prediction: bool) -> Content:
         if line.answer != "accept":
             n_rejected += 1
         elif (task := _task(line, place, errors)) is not None:
+            task.data = _others(text) | task.data
             tasks.append(task)
             if not is_prediction:
                 for region in task.read():
@@ -96,6 +105,16 @@ def _read(source: Source, errors: Errors, *, is_prediction: bool) -> Content:
             *([collected.SPLIT_UNREAD] if tells_split else []),
         ],
     )
+
+
+def _others(text: bytes) -> dict[str, Any]:
+    """What a line says beside its text and what is said of it."""
+    said = msgspec.json.decode(text.removeprefix(MARK), type=dict[str, Raw])
+    return {
+        name: msgspec.json.decode(value)
+        for name, value in said.items()
+        if name not in READ and name[:1] != "_" and bytes(value)[:1] in ONE_VALUE
+    }
 
 
 def _task(line: Line, place: str, errors: Errors) -> FileTask | None:

@@ -36,6 +36,9 @@ class Text:
     #: What stands in the place of scores and is none, and where.
     odd_scores: list[tuple[str, str]] = field(default_factory=list)
 
+    #: What stands between each token and its tag.
+    between: list[str] = field(default_factory=list)
+
     @property
     def text(self) -> str:
         """The tokens with a space between them."""

@@ -131,3 +131,68 @@ def test_stretches_of_another_text_than_the_data_holds_are_refused(
         " another text.",
         "Nothing is stored.",
     ]
+
+
+@pytest.mark.parametrize("is_together", [True, False])
+@pytest.mark.parametrize(("second", "is_warned"), [("S-B", True), ("S-A", False)])
+def test_equal_texts_of_different_answers_go_by_their_order(
+    ada: Caller, tmp_path: Path, is_together: bool, second: str, is_warned: bool
+) -> None:
+    """Nothing tells them apart, which a warning says where it matters."""
+    truth = write(tmp_path / "truth.conll", "ok S-A\n\nno S-A\n\nok S-B\n")
+    found = write(tmp_path / "a.conll", f"ok 0.5 S-A\n\nno 0.1 S-A\n\nok 0.5 {second}\n")
+    if is_together:
+        _, warned = both("conll", truth, found)
+    else:
+        load("conll", "--ground-truth", truth, "-P", "Files")
+        _, warned = load("conll", "--predictions", found, "-P", "Files", "--model-version", "v1")
+    where = "ground truth" if is_together else "project"
+    text = (
+        f"Warning: 1 texts stand in the {where} more than once, and the file says different things"
+        " of them: of 'ok' the first was taken for the first, and so on. If they are in another"
+        " order, give both sides other data that tells them apart, such as an id."
+    )
+    assert warned == ([text] if is_warned else [])
+    assert [one[0]["labels"] for one in values(said())] == [["A"], ["A"], [second[2:]]]
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "told"),
+    [
+        ("1 EU B-ORG\n2 rejects O\n", "line 1", "counts, as '1' and '2' here"),
+        ("0\tEU\tNNP\tB-ORG\n\n0\tNo\tDT\tO\n1\tone\tNN\tO\n", "line 3",
+         "counts, as '0' and '1' here"),
+        ("1 The DT O\n\n2 New JJ B-LOC\n3-4 duo _ O\n3 York NN I-LOC\n3.1 x _ O\n4 is V O\n",
+         "line 3", "counts, as '2' and '3-4' here"),
+        ("1 0.5 0.9 O\n2 0.6 0.9 O\n", "line 1", "counts, as '1' and '2' here"),
+        ("d1 EU B-ORG\nd1 is O\nd1 so O\n\nd2 No O\n", "line 1",
+         "says the same, as 'd1' and 'd1' here"),
+    ],
+)  # fmt: skip
+def test_a_first_column_that_is_no_token_is_refused(
+    ada: Caller, tmp_path: Path, text: str, place: str, told: str
+) -> None:
+    """As CoNLL-U has it; its numbers would be the text."""
+    path = write(tmp_path / "a.conll", text)
+    assert refused("conll", "--ground-truth", path, "-P", "Files") == [
+        f"{path}, {place}: the first column of every text only {told}: these are no tokens. The"
+        " token has to be in the first column: leave out the columns before it."
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 O\n2 B-X\n",
+        "1 0.5 B-X\n2 _ O\n",
+        "1 CD B-X\n2 CD O\n\nEU NNP O\n",
+        "1 CD B-X\n\n7 CD O\n",
+        "ha UH B-X\nha UH O\n",
+        "ha UH B-X\nha UH O\nha UH O\n\nno no O\nNo no O\n",
+    ],
+)
+def test_tokens_that_are_numbers_or_equal_are_tokens(
+    ada: Caller, tmp_path: Path, text: str
+) -> None:
+    path = write(tmp_path / "a.conll", text)
+    assert load("conll", "--ground-truth", path, "-P", "Files")[1] == []

@@ -12,6 +12,11 @@ from tests.conftest import Caller, MakeProject
 from tests.predictions.imports.datasets.loading import load
 from tests.predictions.imports.datasets.scenes import both, refused, said, tasks, truths, values
 
+BY_ORDER = (
+    "Warning: 1 texts stand in the {} more than once, and the file says different things of them:"
+    " of {!r} the first was taken for the first, and so on. If they are in another order, give both"
+    " sides other data that tells them apart, such as an id."
+)
 CSV = "image,label,camera\na.png,cat,1\nb.png,cat;dog,2\nc.png,,\n"
 
 
@@ -50,7 +55,10 @@ def test_texts_without_scores(ada: Caller, tmp_path: Path) -> None:
     text = 'text,label\n"two\nlines, ""quoted""",good\nsame,bad\nsame,good\n'
     path = write(tmp_path / "a.csv", text)
     _, warned = both("csv", path, path)
-    assert warned == ["Warning: No score is in the file: every prediction counts as a sure one."]
+    assert warned == [
+        "Warning: No score is in the file: every prediction counts as a sure one.",
+        BY_ORDER.format("ground truth", "same"),
+    ]
     assert [data for data, _ in tasks()] == [
         {"text": 'two\nlines, "quoted"'}, {"text": "same"}, {"text": "same"}
     ]  # fmt: skip
@@ -129,7 +137,7 @@ def test_equal_texts_of_which_some_are_in_the_file(
     )
     assert warned == ([text] if is_warned else [])
     _, warned = load("csv", "--ground-truth", truth, "-P", "Files")
-    assert warned == []
+    assert warned == [BY_ORDER.format("project", "ok")]
     some = write(tmp_path / "some.csv", "text,label\nok,cat\n")
     _, warned = load("csv", "--ground-truth", some, "-P", "Files")
     assert warned == [text.replace("ground truth", "project")]

@@ -1,6 +1,8 @@
 """`manage.py load parquet`: columns as Hugging Face's data sets have them."""
 
 import json
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +134,33 @@ def test_predictions_of_several_versions_are_refused(ada: Caller, tmp_path: Path
     assert refused(*asked, "--predictions", path) == [
         f"{path}: has predictions of several versions, 'm1', 'm2': load one of them at a time."
     ]
+
+
+def test_equal_texts_are_told_apart_by_their_other_columns(ada: Caller, tmp_path: Path) -> None:
+    """In whatever order. What is no text, number or time is no data, and what pandas writes of its
+    rows is none.
+    """
+    day = datetime(2026, 11, 30, 6, 30)
+    columns: dict[str, Any] = {
+        "text": ["ok", "ok"],
+        "label": ["cat", "dog"],
+        "id": [1.0, float("nan")],
+        "day": [day, None],
+        "price": [Decimal("1.50"), None],
+        "is_new": [True, False],
+        "vector": [[0.5], [0.25]],
+        "score": [0.5, 0.75],
+        "__index_level_0__": [5, 6],
+    }
+    truth = write(tmp_path / "t.parquet", columns)
+    turned = {name: column[::-1] for name, column in columns.items()}
+    _, warned = both("parquet", truth, write(tmp_path / "s.parquet", turned))
+    assert warned == []
+    assert [data for data, _ in tasks()] == [
+        {"text": "ok", "id": 1.0, "day": str(day), "price": "1.50", "is_new": True},
+        {"text": "ok", "id": None, "day": None, "price": None, "is_new": False},
+    ]
+    assert values(truths()) == [[{"choices": ["cat"]}], [{"choices": ["dog"]}]]
+    assert values(said()) == [
+        [{"choices": ["cat"], "score": 0.5}], [{"choices": ["dog"], "score": 0.75}]
+    ]  # fmt: skip

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Caller
+from tests.conftest import Caller, MakeProject
+from tests.predictions.imports.datasets.loading import load
 from tests.predictions.imports.datasets.scenes import both, refused, said, tasks, truths, values
 
 
@@ -33,7 +34,8 @@ def test_the_same_of_all_three(ada: Caller, tmp_path: Path, line: dict[str, Any]
     path = write(tmp_path / "a.jsonl", scored)
     _, warned = both("spans", path, path)
     assert warned == []
-    assert tasks() == [({"text": TEXT}, {"split": "test"})]
+    told = {"id": line["id"]} if "id" in line else {}
+    assert tasks() == [({"text": TEXT, **told}, {"split": "test"})]
     per = {"start": 0, "end": 3, "text": "Zoë", "labels": ["PER"]}
     loc = {"start": 13, "end": 21, "text": "New York", "labels": ["LOC"]}
     assert values(truths()) == [[per, loc]]
@@ -87,3 +89,46 @@ def test_predictions_of_several_versions_are_refused(ada: Caller, tmp_path: Path
     assert refused(*asked, "--predictions", path) == [
         f"{path}: has predictions of several versions, 'a', 'b': load one of them at a time."
     ]
+
+
+def of_text(text: str, label: str, **more: Any) -> dict[str, Any]:
+    return {"text": text, "label": [[0, 3, label]], **more}
+
+
+@pytest.mark.parametrize("is_together", [True, False])
+def test_equal_texts_are_told_apart_by_their_other_keys(
+    ada: Caller, tmp_path: Path, is_together: bool
+) -> None:
+    """In whatever order: not the first for the first. What is no one value is no data."""
+    more = {"meta": {"a": 1}, "relations": [1], "_task_hash": 3, "is_new": True, "note": None}
+    truth = write(
+        tmp_path / "t.jsonl",
+        *(of_text("Ada met Bob", label, id=n, **more) for n, label in enumerate(("PER", "ORG"))),
+    )
+    found = write(
+        tmp_path / "s.jsonl",
+        *(of_text("Ada met Bob", label, id=n, score=0.5) for n, label in ((1, "ORG"), (0, "PER"))),
+    )
+    if is_together:
+        _, warned = both("spans", truth, found)
+    else:
+        load("spans", "--ground-truth", truth, "-P", "Files")
+        _, warned = load("spans", "--predictions", found, "-P", "Files", "--model-version", "v1")
+    assert warned == []
+    assert [data for data, _ in tasks()] == [
+        {"text": "Ada met Bob", "id": 0, "is_new": True},
+        {"text": "Ada met Bob", "id": 1, "is_new": True},
+    ]
+    assert [one[0]["labels"] for one in values(truths())] == [["PER"], ["ORG"]]
+    assert [one[0]["labels"] for one in values(said())] == [["PER"], ["ORG"]]
+
+
+def test_what_a_line_shows_is_its_text(
+    ada: Caller, make_project: MakeProject, tmp_path: Path
+) -> None:
+    """Also where another key of it is called as what the config shows."""
+    config = '<View><Text name="text" value="$body"/><Labels name="l" toName="text">'
+    make_project(ada, f'{config}<Label value="PER"/></Labels></View>', title="Files")
+    path = write(tmp_path / "a.jsonl", of_text("Ada met Bob", "PER", body="another text"))
+    load("spans", "--ground-truth", path, "-P", "Files")
+    assert [data for data, _ in tasks()] == [{"body": "Ada met Bob"}]
