@@ -149,6 +149,8 @@ def tools_of(
     lacking: dict[str, list[str]] = {}
     for kind in kinds:
         if kind not in controls:
+            if kind == Kind.POLYGON and _may_be_boxes(contents):
+                continue
             errors.add("", f"The project's labelling config has no {TAGS[kind]} for a {kind}.")
             continue
         control, missing = controls[kind]
@@ -160,6 +162,11 @@ def tools_of(
         if missing:
             lacking[control.name] = missing
     return tools, lacking, ".".join(shown.path) or key
+
+
+def _may_be_boxes(contents: Iterable[Content]) -> bool:
+    """Whether all polygons are four corners, which are boxes where they are rectangles."""
+    return all(one.is_of_corners for one in contents if Kind.POLYGON in one.kinds)
 
 
 def controls_of(tools: Mapping[Kind, Tool], contents: Iterable[Content]) -> frozenset[str]:

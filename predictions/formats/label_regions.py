@@ -34,6 +34,10 @@ NEARLY_PX = 0.5
 NO_RECTANGLES = (
     "{n:,} objects of four corners are no rectangles to half a pixel: they are polygons here."
 )
+ONLY_BOXES = (
+    "its four corners are no rectangle to half a pixel, and the project's labelling config has no"
+    " PolygonLabels for a polygon."
+)
 KEYPOINT_PCT = 0.5
 Drawn = dict[str, Any]
 
@@ -167,6 +171,9 @@ class Drawing:
             return
         if isinstance(shape, Corners):
             shape = self._of_corners(shape, size, is_relative=task.is_relative)
+            if isinstance(shape, Polygon) and Kind.POLYGON not in self.tools:
+                self.errors.add(region.place or task.place, ONLY_BOXES)
+                return
         to_percent = Percent(size, self.errors.work, is_relative=task.is_relative)
         try:
             kind, value = to_percent.value(shape)

@@ -29,6 +29,11 @@ class Called:
     #: Where the image lies, where its name does not tell.
     path: str | None = None
 
+    @property
+    def place(self) -> str:
+        """The image's folders and name, as far as they are known."""
+        return self.path or self.image_name or ""
+
 
 def stem(name: str) -> str:
     """The file's name without folders and suffix."""
@@ -36,6 +41,16 @@ def stem(name: str) -> str:
     dot = last.rfind(".")
     # As pathlib has it, ten times as quick.
     return last[:dot] if 0 < dot < len(last) - 1 else last
+
+
+def without_suffix(name: str) -> str:
+    """The file's name with its folders.
+
+    >>> without_suffix("a.b/c.d.png"), without_suffix("c.png")
+    ('a.b/c.d', 'c')
+    """
+    folders, slash, last = name.rpartition("/")
+    return f"{folders}{slash}{stem(last)}"
 
 
 #: Characters of a text that may be a number: no more than decimals keep.
@@ -160,9 +175,9 @@ class Names:
                 f" {task.image_name!r} here.",
             )
             return None
-        there = found[0].path or found[0].image_name
-        if task.image_id not in self.by_id and _lie_apart(task.image_name, there):
-            self.elsewhere.append((str(task.image_name), str(there)))
+        there = found[0].place
+        if task.image_id not in self.by_id and lie_apart(task.image_name, there):
+            self.elsewhere.append((str(task.image_name), there))
         return found[0].key
 
     def _candidates(self, task: FileTask) -> list[Called]:
@@ -171,12 +186,47 @@ class Names:
         name = task.image_name
         if name is None:
             return self._by_stem_alone(task.image_id or "")
-        return self.by_name.get(name) or self.by_stem.get(stem(name), [])
+        found = self.by_name.get(name) or self._by_folders(name)
+        return found or self.by_stem.get(stem(name), [])
+
+    def _by_folders(self, name: str) -> list[Called]:
+        """Those that lie where a name with folders says, as far as both tell."""
+        if "/" not in name:
+            return []
+        found = [
+            one
+            for one in self._in_folders.get(_last_folder(name), ())
+            if not lie_apart(name, one.place)
+        ]
+        way, last = without_suffix(name), _file_of(name)
+        # The name itself, then in just that folder, then with just that suffix.
+        fitting = (
+            [one for one in found if one.place == name],
+            [one for one in found if without_suffix(one.place) == way],
+            [one for one in found if _file_of(one.place) == last],
+        )
+        return next((some for some in fitting if some), found)
+
+    @cached_property
+    def _in_folders(self) -> dict[tuple[str, str], list[Called]]:
+        """By the last folder that an image lies in, and its stem."""
+        found: dict[tuple[str, str], list[Called]] = defaultdict(list)
+        for tasks in self.by_stem.values():
+            for one in tasks:
+                found[_last_folder(one.place)].append(one)
+        return found
 
     def _by_stem_alone(self, image_id: str) -> list[Called]:
-        """An id that is a file's stem, as a number where the stem looks like one."""
+        """An id that is a file's stem, as a number where the stem looks like one, or with folders
+        before it.
+        """
         if image_id in self.by_stem:
             return self.by_stem[image_id]
+        if "/" in image_id:
+            # Any suffix: what looks like one is of the stem.
+            found = self._by_folders(f"{image_id}.*")
+            found = found or self.by_stem.get(_file_of(image_id), [])
+            return [one for one in found if not lie_apart(image_id, one.place)]
         return self._numbered.get(image_id, []) if image_id.isdecimal() else []
 
     @cached_property
@@ -293,9 +343,19 @@ def _called(task: FileTask) -> str:
     return repr(task.image_name if task.image_name is not None else task.image_id)
 
 
-def _lie_apart(one: str | None, other: str | None) -> bool:
-    """Whether both names have folders, and neither is the end of the other."""
-    if one is None or other is None:
+def _file_of(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _last_folder(name: str) -> tuple[str, str]:
+    """The folder that an image lies in, empty for none, and the stem of its file."""
+    folders, _, last = name.rpartition("/")
+    return folders.rpartition("/")[2], stem(last)
+
+
+def lie_apart(one: str | None, other: str | None) -> bool:
+    """Whether both names have folders, and neither's are the end of the other's."""
+    if not one or not other:
         return False
     ways = [PurePosixPath(name.replace("\\", "/")).parent.parts[::-1] for name in (one, other)]
     return any(a != b for a, b in zip(*ways, strict=False))

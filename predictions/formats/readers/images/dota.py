@@ -7,6 +7,7 @@ Format: https://captain-whu.github.io/DOTA/dataset.html
 """
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
@@ -32,31 +33,49 @@ HEAD = ("imagesource:", "gsd:", "acquisition dates:")
 SUFFIX_GUESSED = "The images' suffixes are not in the files: .png is taken where no picture tells."
 
 
+#: Folders that say what a file is, and not which image it is of.
+LABELS, IMAGES = "labelTxt", "images"
+
+
 class Pictures:
     """The pictures of a folder, by the stem of their file."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.names: dict[str, str] = {}
+        self.names: dict[str, list[str]] = defaultdict(list)
         for name in source.names():
             path = PurePosixPath(name)
             if path.suffix.lower() in PICTURES:
-                self.names.setdefault(path.stem, name)
+                self.names[path.stem].append(name)
 
-    def size(self, stem: str) -> Size | None:
+    def of(self, name: str, *, is_only: bool) -> str | None:
+        """That of a label file: in the same folders, but for those of labels and images; whichever
+        has its stem where the label file `is_only` one of its stem.
+        """
+        path = PurePosixPath(name)
+        folder, same = _folder(path), self.names.get(path.stem, [])
+        exact = [one for one in same if _folder(PurePosixPath(one)) == folder]
+        return next(iter(exact or (same if is_only else [])), None)
+
+    def size(self, picture: str | None) -> Size | None:
         """Its width and height, from its header; None where it is not there."""
-        return self.source.picture_size(self.names[stem]) if stem in self.names else None
+        return None if picture is None else self.source.picture_size(picture)
+
+
+def _folder(path: PurePosixPath) -> PurePosixPath:
+    """Where a file lies, without the folders that say what it is."""
+    return PurePosixPath(*(part for part in path.parent.parts if part not in {LABELS, IMAGES}))
 
 
 def truth(source: Source, ask: Ask, errors: Errors) -> Content:
     """An image whose file has no line of objects counts, too."""
     pictures = Pictures(source)
+    names = [one for one in source.names() if PurePosixPath(one).suffix.lower() == ".txt"]
+    stems = Counter(PurePosixPath(one).stem for one in names)
     tasks = []
     has_guessed = False
-    for name in source.names():
+    for name in names:
         path = PurePosixPath(name)
-        if path.suffix.lower() != ".txt":
-            continue
         regions = []
         for n, line in enumerate(source.text(name).split("\n"), 1):
             if not line.strip() or line.startswith(HEAD):
@@ -64,20 +83,21 @@ def truth(source: Source, ask: Ask, errors: Errors) -> Content:
             region = _object(line.split(), f"{name}, line {n}", errors)
             if region is not None:
                 regions.append(region)
-        picture = pictures.names.get(path.stem)
+        picture = pictures.of(name, is_only=stems[path.stem] == 1)
         has_guessed = has_guessed or picture is None
         tasks.append(
             FileTask(
                 image_name=PurePosixPath(picture).name if picture else f"{path.stem}.png",
                 picture=picture,
                 is_suffix_guessed=picture is None,
-                size=pictures.size(path.stem),
+                size=pictures.size(picture),
                 regions=regions,
                 place=name,
             )
         )
     if not tasks:
         raise errors.stop(source.name, "holds no label files (*.txt).")
+    collected.tell_apart(tasks, [_folder(PurePosixPath(one)) for one in names])
     return collected.content(
         tasks,
         errors,

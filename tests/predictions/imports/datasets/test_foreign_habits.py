@@ -1,6 +1,7 @@
 """Files as other tools write them: without suffixes or sizes, counted or ordered otherwise."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.predictions.imports.datasets.scenes import (
     COCO,
     both,
     coco_truth,
+    said,
     tasks,
     truths,
     values,
@@ -343,3 +345,93 @@ def test_choices_about_regions_hold_no_labels_of_images(
     (tmp_path / "a.csv").write_text("image,label\na.jpg,cat\n")
     with pytest.raises(CommandError, match="has no Choices for a choice"):
         load("csv", "--ground-truth", tmp_path / "a.csv", "-P", "Files")
+
+
+BOXES = (
+    '<View><Image name="image" value="$image"/><RectangleLabels name="box" toName="image">'
+    '<Label value="cat"/></RectangleLabels></View>'
+)
+
+
+@pytest.mark.parametrize(("dx", "is_box"), [(20, True), (35, False)])
+def test_corners_into_a_project_of_boxes(
+    ada: Caller, make_project: MakeProject, tmp_path: Path, dx: int, is_box: bool
+) -> None:
+    """Its tasks tell the sizes, by which the corners are boxes."""
+    made = make_project(ada, BOXES, title="Own")
+    meta = {"image_name": "a.png", "image_size": {"width": 200, "height": 100}}
+    items = [{"data": {"image": "a.png"}, "meta": meta}]
+    ada.client.post(f"/api/projects/{made.pk}/import", items, format="json")
+    (tmp_path / "data.yaml").write_text("names: [cat]\ntask: obb\n")
+    (tmp_path / "a.txt").write_text(f"{corners(50, dx=dx)} 0.5\n")
+    asked = ("--predictions", tmp_path, "-P", "Own", "--model-version", "v1")
+    if is_box:
+        load("yolo", *asked)
+        side = pytest.approx(math.sqrt(800))
+        box = {"x": 25.0, "y": 30.0, "width": pytest.approx(math.sqrt(800) / 2), "height": side}
+        ((found,),) = values(said())
+        assert found == {
+            **box, "rotation": pytest.approx(45), "rectanglelabels": ["cat"], "score": 0.5
+        }  # fmt: skip
+        return
+    with pytest.raises(CommandError) as error:
+        load("yolo", *asked)
+    assert str(error.value).splitlines() == [
+        "a.txt, line 1: its four corners are no rectangle to half a pixel, and the project's"
+        " labelling config has no PolygonLabels for a polygon.",
+        "Nothing is stored.",
+    ]
+
+
+def address(name: str, signed: bool) -> str:
+    if signed:
+        return f"https://bucket.s3.amazonaws.com/set/{name}?X-Amz-Signature=0f&X-Amz-Expires=60"
+    return f"s3://bucket/set/{name}"
+
+
+@pytest.mark.parametrize("is_signed", [True, False])
+@pytest.mark.parametrize("folders", ["", "set/", "mine/bucket/set/"])
+def test_names_with_folders_of_images_in_a_storage(
+    ada: Caller, make_project: MakeProject, tmp_path: Path, is_signed: bool, folders: str
+) -> None:
+    """Images of one name in several folders, of which the file tells the last or more."""
+    made = make_project(ada, BOXES, title="Own")
+    names = ["left/a.jpg", "right/a.jpg", "left/a.png"]
+    items = [{"data": {"image": address(name, is_signed)}} for name in names]
+    ada.client.post(f"/api/projects/{made.pk}/import", items, format="json")
+    images = [
+        {**COCO["images"][0], "id": n, "file_name": f"{folders}{name}"}
+        for n, name in enumerate(names)
+    ]
+    box = {"category_id": 0, "bbox": [10, 20, 30, 40]}
+    document = {
+        **COCO,
+        "images": images[::-1],
+        "categories": COCO["categories"][:1],
+        "annotations": [{**box, "id": 1, "image_id": 1}],
+    }
+    path = tmp_path / "coco.json"
+    path.write_text(json.dumps(document))
+    _, warned = load("coco", "--ground-truth", path, "-P", "Own")
+    assert warned == []
+    assert Task.objects.count() == 3
+    assert [len(result) for result in truths()] == [0, 1, 0]
+
+
+def test_a_folder_that_two_images_lie_in_is_refused(
+    ada: Caller, make_project: MakeProject, tmp_path: Path
+) -> None:
+    made = make_project(ada, BOXES, title="Own")
+    items = [{"data": {"image": f"s3://bucket/{one}/left/a.jpg"}} for one in ("x", "y")]
+    ada.client.post(f"/api/projects/{made.pk}/import", items, format="json")
+    first, second = Task.objects.order_by("id").values_list("pk", flat=True)
+    image = {**COCO["images"][0], "file_name": "left/a.jpg"}
+    path = tmp_path / "coco.json"
+    path.write_text(json.dumps({**COCO, "images": [image], "annotations": []}))
+    with pytest.raises(CommandError) as error:
+        load("coco", "--ground-truth", path, "-P", "Own", "--add-labels")
+    assert str(error.value).splitlines() == [
+        f"images[0]: 'left/a.jpg' may be task {first} of the project or task {second} of the"
+        " project.",
+        "Nothing is stored.",
+    ]

@@ -3,6 +3,7 @@
 import io
 import json
 import random
+import shutil
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from pycocotools.coco import COCO
 
 from evals.models import ModelEval
 from evals.reports.evaluations import document_of
-from predictions.models import Prediction
+from predictions.models import Prediction, Task
 from tests.conftest import Caller
 from tests.evals.conftest import numbers
 from tests.predictions.imports.datasets.loading import load
@@ -139,3 +140,39 @@ def test_masks_keep_their_sizes(ada: Caller, tmp_path: Path) -> None:
         "x": 10.0, "y": 12.5, "width": 50.0, "height": 62.5, "rotation": 0.0,
         "rectanglelabels": None,
     }  # fmt: skip
+
+
+def test_dota_of_pictures_in_folders(ada: Caller, tmp_path: Path) -> None:
+    """Of one file's name, and of two sizes."""
+    images: list[Any] = []
+    for number, (name, size) in enumerate({"left/1": (80, 50), "right/1": (60, 40)}.items(), 1):
+        path = tmp_path / "pictures" / f"{name}.png"
+        path.parent.mkdir(parents=True)
+        Image.new("L", size).save(path)
+        width, height = size
+        images.append({"id": number, "file_name": f"{name}.png", "width": width, "height": height})
+    box = {"category_id": 1, "bbox": [10, 12, 20, 8]}
+    truth = {
+        "images": images,
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [{**box, "id": n, "image_id": n} for n in (1, 2)],
+    }
+    results = [{**box, "image_id": 2, "score": 0.5}, {**box, "image_id": 1, "score": 0.25}]
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    (tmp_path / "said.json").write_text(json.dumps(results))
+    pictures = tmp_path / "pictures"
+    files = tmp_path / "truth.json", tmp_path / "said.json"
+    first = evaluated("coco", *files, "First", pictures)
+    truths = dumped("dota", tmp_path / "truths", first, "--ground-truth")
+    found = dumped("dota", tmp_path / "found", first, "--model-version", "v1")
+    # Beside the pictures, as the data set is given out, and without.
+    for n, images_in in enumerate(("images", "elsewhere")):
+        shutil.copytree(pictures, truths / images_in)
+        again = evaluated("dota", truths, found, f"Again {n}", pictures)
+        assert figures(again) == figures(first)
+        shutil.rmtree(truths / images_in)
+    alone = evaluated("dota", truths, found, "Alone", pictures)
+    assert figures(alone) == figures(first)
+    assert [one.meta["image_name"] for one in Task.objects.order_by("id")] == [
+        "left/1.png", "right/1.png"
+    ] * 4  # fmt: skip
