@@ -1,6 +1,6 @@
 """What a load finds in a project and leaves as it is: told among its warnings."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from predictions.db.imports import (
@@ -58,15 +58,12 @@ class Kept:
         self._see_replaced("Predictions", others)
         return new
 
-    def see_replaced_truths(self, results: Iterable[Any]) -> None:
+    def see_replaced_truth(self, result: Any) -> None:
         """What stood where other ground truth stands now."""
-        told = []
-        for result in results:
-            regions = result if isinstance(result, list) else []
-            names = (one.get("from_name") for one in regions if isinstance(one, Mapping))
-            others = [str(name) for name in names if name and name not in self.controls]
-            told += others[:1]
-        self._see_replaced("Ground truths", told)
+        regions = result if isinstance(result, list) else []
+        names = (one.get("from_name") for one in regions if isinstance(one, Mapping))
+        others = [str(name) for name in names if name and name not in self.controls]
+        self._see_replaced("Ground truths", others[:1])
 
     def _see_replaced(self, what: str, names: Sequence[str]) -> None:
         if names:

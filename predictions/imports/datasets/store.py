@@ -271,8 +271,6 @@ class Writer:
             pairs = [(row.task, self.version) for row in rows]
             self.replacing.take_versions(pairs, workspace_id=self.project.workspace_id)
         if replaced:
-            before = (text for truth_id, text in there.values() if truth_id in replaced)
-            self.kept.see_replaced_truths(map(json_value, before))
             replace_truths(replaced, project_id=self.project.pk, user_id=self.author.user_id)
             tasks_of = {truth_id: task_id for task_id, (truth_id, _) in there.items()}
             task_ids = [tasks_of[truth_id] for truth_id in replaced]
@@ -351,7 +349,8 @@ class Writer:
         if there is None:
             told = {"ground_truth": True, "was_cancelled": False, "lead_time": None}
             new.append((task_id, {"result": result, **told}))
-        elif not truths.is_same(json_value(there[1]), json_value(result)):
+        elif not truths.is_same(present := json_value(there[1]), json_value(result)):
+            self.kept.see_replaced_truth(present)
             if not self.wishes.replaces_truth:
                 text = DIFFERS if one.guessed is None else DIFFERS_ELSEWHERE
                 self.errors.add(one.truth.place, text.format(task=task_id, there=one.guessed))
