@@ -18,6 +18,8 @@ class Block:
     positions: list[int]
     ids: list[str]
     splits: list[int]
+    #: The task each is of; None for those of imported files.
+    tasks: list[int | None]
     events: Events
     #: What each is sliced by: `evals.documents.slices`.
     slices: list[bytes]
@@ -29,7 +31,7 @@ class Block:
 
 # A range of the primary key, or of the index on the split's positions.
 SQL = """
-SELECT {place}, position, image_id, split, slices, events FROM evals_evalimage
+SELECT {place}, position, image_id, split, task_id, slices, events FROM evals_evalimage
 WHERE evaluation_id = %s {split} AND {place} >= %s AND {place} < %s ORDER BY {place}
 """
 ALL_SQL = SQL.format(place="position", split="")
@@ -47,12 +49,13 @@ def blocks(evaluation: ModelEval, *, split: int | None = None) -> Iterator[Block
         sql = ALL_SQL if split is None else SPLIT_SQL
         rows = fetch_all(sql, [*where, first, first + BLOCK])
         if rows:
-            _, positions, ids, splits, slices, blobs = zip(*rows, strict=True)
+            _, positions, ids, splits, tasks, slices, blobs = zip(*rows, strict=True)
             yield Block(
                 first,
                 list(positions),
                 list(ids),
                 list(splits),
+                list(tasks),
                 unpack_events(list(blobs)),
                 [bytes(one) for one in slices],
             )

@@ -105,7 +105,8 @@ class Difference(Document):
             "snapshot: ground truth was added, changed, removed or moved to another split in "
             "between, or the sizes or texts that its tasks tell were changed), classes; and "
             "labelConfig, where it was edited in between so that the same results mean something "
-            "else (choices an answer may have, aliases, how times are written)."
+            "else (choices an answer may have, aliases, how times are written). imageIds: images "
+            "are paired by their ids, and one went to another task of both in between."
         ),
     ]
     total_images: int

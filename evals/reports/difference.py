@@ -23,6 +23,8 @@ class Judged(NamedTuple):
 
     position: int
     tally: Tally
+    #: None for an image of an imported file.
+    task: int | None
     #: What it is sliced by: `evals.documents.slices`.
     slices: bytes
 
@@ -75,6 +77,9 @@ def difference(
     wanted = slice_of(base, by_slice)
     before = dict(_judged(base, split, confidence))
     after = dict(_judged(other, split, confidence))
+    terms = _terms(base, other)
+    if base.project_id == other.project_id and _pairs_other_tasks(before, after):
+        terms.append("imageIds")
     only_after = {key: after[key] for key in after.keys() - before.keys()}
     if wanted is not None:
         only_after = _within(_same_slice(other, by_slice), only_after)
@@ -99,11 +104,23 @@ def difference(
             len(changes),
             lambda: [(c.base, c.other) for c in sorted(changes, key=lambda c: c.position)],
         ),
-        differing_terms=_terms(base, other),
+        differing_terms=terms,
         total_images=len(differing),
         offset=offset,
         limit=limit,
         images=_page(base, differing[offset : offset + limit]),
+    )
+
+
+def _pairs_other_tasks(before: Images, after: Images) -> bool:
+    """Whether an id goes to another task in the second, one of the two being in both: ids were
+    given to other tasks in between. A task that was deleted and loaded anew is in one alone.
+    """
+    earlier, later = ({one.task for one in images.values()} for images in (before, after))
+    pairs = ((before[key].task, after[key].task) for key in before.keys() & after.keys())
+    return any(
+        None not in (one, other) and one != other and (one in later or other in earlier)
+        for one, other in pairs
     )
 
 
@@ -150,15 +167,16 @@ def _judged(
         columns = zip(
             block.ids,
             block.positions,
+            block.tasks,
             counts.tp.tolist(),
             counts.fp.tolist(),
             counts.fn.tolist(),
             block.slices,
             strict=True,
         )
-        for image_id, position, tp, fp, fn, slices in columns:
+        for image_id, position, task, tp, fp, fn, slices in columns:
             tally = Tally(true_positives=tp, false_positives=fp, false_negatives=fn)
-            yield (image_id, seen[image_id]), Judged(position, tally, slices)
+            yield (image_id, seen[image_id]), Judged(position, tally, task, slices)
             seen[image_id] += 1
 
 

@@ -8,8 +8,8 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import ParseError
 
-from predictions.regions import quick_checks
-from predictions.regions.config import KEPT_BYTES, MOST_BYTES
+from predictions.regions.checks import quick_checks, values
+from predictions.regions.config import KEPT_BYTES, MOST_BYTES, read_config
 from predictions.regions.controls import LISTED, SINGLE_VALUED
 from predictions.regions.labels import unusable_labels
 from predictions.regions.lists import Region
@@ -36,6 +36,11 @@ def interface(label_config: str) -> "LabelInterface":
 @kept_by_text(KEPT_BYTES)
 def _table(label_config: str) -> quick_checks.Table:
     return quick_checks.table_of(interface(label_config))
+
+
+@kept_by_text(KEPT_BYTES)
+def _value_checks(label_config: str) -> values.Checks:
+    return values.checks_of(read_config(label_config), interface(label_config))
 
 
 def parse(label_config: str) -> dict[str, Any]:
@@ -112,10 +117,18 @@ def suits_bulk_annotation(parsed: dict[str, Any]) -> bool:
 def problems(label_config: str, result: Any, score: float | None) -> list[str]:
     """What the config objects to in a prediction, in Label Studio's words; empty when nothing.
 
-    Besides, a shape's labels must be labels wherever they may stand in its value.
+    Besides, a shape's labels must be labels wherever they may stand in its value, and an answer one
+    that its control offers: see `checks.values`.
     """
-    if quick_checks.is_ordinary(_table(label_config), result, score):
-        return []
+    if not quick_checks.is_ordinary(_table(label_config), result, score):
+        # The library looks at no labels but those of the region's own control.
+        found = _problems_of_library(label_config, result, score) or list(unusable_labels(result))
+        if found:
+            return found
+    return list(values.unoffered(_value_checks(label_config), result))
+
+
+def _problems_of_library(label_config: str, result: Any, score: float | None) -> list[str]:
     value: dict[str, Any] = {"result": result}
     if score is not None:
         value["score"] = score
@@ -123,9 +136,7 @@ def problems(label_config: str, result: Any, score: float | None) -> list[str]:
         value, return_errors=True
     )
     # What it says of relations is a list among the texts.
-    found = [text for one in told for text in ([one] if isinstance(one, str) else one)]
-    # The library looks at no labels but those of the region's own control.
-    return found or list(unusable_labels(result))
+    return [text for one in told for text in ([one] if isinstance(one, str) else one)]
 
 
 def expand(label_config: str, shorthand: Any) -> list[Region]:

@@ -11,13 +11,11 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from predictions.regions.config import KEPT_BYTES, PATH_SEPARATOR, Config, Control, read_config
+from predictions.regions.config import KEPT_BYTES, Config, Control, read_config
 from predictions.regions.labelling import interface, problems
-from predictions.regions.labels import read_number
 from predictions.regions.lists import Region
 from predictions_api.http.storable import Refused
 from predictions_api.operations.caches import kept_by_text
-from prompts.asking import times
 
 if TYPE_CHECKING:
     import jsonschema
@@ -188,7 +186,6 @@ def regions(label_config: str, answer: Mapping[str, Any]) -> list[Region]:
         where = ".".join(str(step) for step in error.absolute_path) or "answer"
         raise InvalidAnswer(f"{where}: {error.message[:500]}")
     config = read_config(label_config)
-    _check_trees(config, known)
     ours = {name for name in known if _is_ours(config.control(name))}
     others = {name: value for name, value in known.items() if name not in ours}
     try:
@@ -197,18 +194,6 @@ def regions(label_config: str, answer: Mapping[str, Any]) -> list[Region]:
         raise InvalidAnswer(str(error)[:500]) from None
     checked = checked_regions(label_config, made)
     return [*checked, *(one for name in ours for one in _ours(config, name, known[name]))]
-
-
-def _check_trees(config: Config, known: Mapping[str, Any]) -> None:
-    """InvalidAnswer for a path that is none of a Taxonomy: its schema knows the names alone."""
-    for name, paths in known.items():
-        control = config.control(name)
-        if control is None or control.tag.tag != "Taxonomy" or control.is_dynamic:
-            continue
-        there = set(control.paths)
-        for path in paths:
-            if there and tuple(path) not in there:
-                raise InvalidAnswer(f"{name}: no path of the tree is {PATH_SEPARATOR.join(path)}.")
 
 
 def _is_ours(control: Control | None) -> bool:
@@ -250,26 +235,7 @@ def checked_regions(label_config: str, result: list[Region]) -> list[Region]:
     """The regions as given. InvalidAnswer for what the labelling config does not allow."""
     if found := problems(label_config, result, None):
         raise InvalidAnswer("; ".join(found)[:500])
-    for region in result:
-        _check_value(label_config, region)
     return result
-
-
-def _check_value(label_config: str, region: Region) -> None:
-    """InvalidAnswer for what the library takes and is no answer: 0 stars, which evaluations pass
-    over, and a DateTime that is neither of ISO 8601 nor in the `format` that the config gives it.
-    """
-    kind = region.get("type")
-    if kind not in {"rating", "datetime"}:
-        return
-    name, value = region["from_name"], region["value"]
-    if kind == "rating":
-        if read_number(value["rating"]) == 0:
-            raise InvalidAnswer(f"{name}: 0 stars are no rating.")
-        return
-    told, form = value["datetime"], interface(label_config).get_control(name).attr.get("format")
-    if not (times.is_iso(told) or (form and times.is_in_form(told, form))):
-        raise InvalidAnswer(f"{name}: {told[:100]!r} is no date or time, as 2024-01-31T10:00.")
 
 
 def single_choice(label_config: str) -> str | None:

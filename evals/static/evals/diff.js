@@ -127,12 +127,14 @@ function sentences(before, after, body, slice, baseline) {
   if (!said.length) said.push("nothing to measure in both.");
   const isOfTruth = (/** @type {string} */ term) =>
     ["newestGroundTruthAt", "groundTruths", "groundTruthDigest"].includes(term);
-  const differing = body.differingTerms.filter((term) => !isOfTruth(term)).join(", ");
+  const differing = body.differingTerms.filter((term) => !isOfTruth(term) && term !== "imageIds").join(", ");
   return [
     el("p", { class: "ev-said" }, el("strong", {}, `${names[0]} against ${names[1]}: `), said),
     differing && el("p", { class: "ev-problem" }, `The two measured otherwise: ${differing}. What changed may be of that.`),
     body.differingTerms.some(isOfTruth) &&
       el("p", { class: "ev-problem" }, "Ground truth was added, changed, removed or moved to another split between the two. What changed may be of that: re-evaluate the older one."),
+    body.differingTerms.includes("imageIds") &&
+      el("p", { class: "ev-problem" }, "Ids of images went to other tasks between the two, and images are paired by their ids: some are compared with another one. Re-evaluate the older one."),
   ];
 }
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from evals.models import EvalAnswer, ModelEval
-from predictions.models import Project
+from predictions.models import Project, Task
 from tests.conftest import Caller
 from tests.evals.conftest import CAR, box, computed, load, task
 from tests.evals.draws import counted, significance
@@ -110,6 +110,35 @@ def test_slices_are_those_of_the_base(
     # Its images know nothing of cameras.
     ModelEval.objects.filter(pk=later.pk).update(slices=[])
     assert totals(base, later, "yard") == (1, 0, 0)
+
+
+def test_ids_that_went_to_other_tasks(
+    compare: Compare, ada: Caller, project: Project, pair: tuple[ModelEval, ModelEval]
+) -> None:
+    """Images are paired by their ids, so two that exchange theirs are compared with each other."""
+    base, other = pair
+    first, second = project.tasks.order_by("pk")[:2]
+    assert compare(base, other).json()["differingTerms"] == []
+
+    def given(task: Task, image_id: object) -> None:
+        project.tasks.filter(pk=task.pk).update(meta={"image_id": str(image_id)})
+
+    given(first, second.pk)
+    given(second, first.pk)
+    exchanged = computed(ada, project)
+    assert compare(base, exchanged).json()["differingTerms"] == ["imageIds"]
+    assert compare(exchanged, base).json()["differingTerms"] == ["imageIds"]
+    assert compare(exchanged, computed(ada, project, "v2")).json()["differingTerms"] == []
+
+    # An id that is new is in one of them alone, and so is a task that was loaded anew.
+    given(first, "a")
+    given(second, "b")
+    named = computed(ada, project)
+    found = compare(base, named).json()
+    assert (found["differingTerms"], found["totals"]["onlyInBase"]) == ([], 2)
+    first.delete()
+    load(ada, project, [task("i0", truth=TRUTH, said={"v1": []}, image_id="a")])
+    assert "imageIds" not in compare(named, computed(ada, project)).json()["differingTerms"]
 
 
 def test_an_unknown_key(compare: Compare, pair: tuple[ModelEval, ModelEval]) -> None:

@@ -1,5 +1,6 @@
 """Predictions of a project whose labelling config is asked first."""
 
+import json
 from typing import Any
 
 import pytest
@@ -11,6 +12,20 @@ URL = "/api/predictions/"
 MISSING = [
     f"Region 0: Missing required field '{name}'"
     for name in ("from_name", "to_name", "type", "value")
+]
+LINES = "application/x-ndjson"
+ANSWERS = """<View><Text name="text" value="$text"/><Text name="other" value="$text"/>
+<Rating name="stars" toName="text"/><Number name="share" toName="text" max="1"/>
+<DateTime name="when" toName="text"/><Pairwise name="better" toName="text,other"/>
+<Taxonomy name="kind" toName="text"><Choice value="A"><Choice value="B"/></Choice></Taxonomy>
+</View>"""
+# Control, what it offers, and what Label Studio's library takes besides.
+OFFERED: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
+    ("stars", "rating", {"rating": 1}, {"rating": 0}),
+    ("share", "number", {"number": 1}, {"number": 1.5}),
+    ("when", "datetime", {"datetime": "2024-01-31"}, {"datetime": "yesterday"}),
+    ("better", "pairwise", {"selected": "left"}, {"selected": "up"}),
+    ("kind", "taxonomy", {"taxonomy": [["A", "B"]]}, {"taxonomy": [["B"]]}),
 ]
 BAD_LABEL = region("Bicycle")
 FAR_OUT = region(x=1000)
@@ -183,3 +198,42 @@ def test_a_changed_config_counts_at_once(
     ada.client.patch(f"/api/projects/{project.pk}/", {"label_config": config}, format="json")
 
     assert ada.client.post(URL, body, format="json").status_code == 201
+
+
+@pytest.mark.parametrize(("name", "kind", "good", "bad"), OFFERED, ids=lambda value: str(value))
+def test_an_answer_that_its_control_does_not_offer(
+    ada: Caller, make_project: MakeProject, make_task: MakeTask,
+    name: str, kind: str, good: dict[str, Any], bad: dict[str, Any],
+) -> None:  # fmt: skip
+    project = make_project(ada, ANSWERS, validate_predictions=True)
+    task, client, url = make_task(ada, project), ada.client, f"/api/projects/{project.pk}/import"
+
+    def told(value: dict[str, Any]) -> dict[str, Any]:
+        made = {"from_name": name, "to_name": "text", "type": kind, "value": value}
+        return {"task": task, "result": [made]}
+
+    def refused(response: Any, start: str) -> None:
+        assert response.status_code == 400, response.content
+        (text,) = response.json()["validation_errors"]["non_field_errors"]
+        assert text.startswith(start)
+        assert f"Region 0: Invalid value for control '{name}': " in text
+
+    kept = client.post(URL, told(good), format="json").json()
+    one, start = f"{URL}{kept['id']}/", "Error validating prediction: ["
+    refused(client.post(URL, told(bad), format="json"), start)
+    refused(client.patch(one, {"result": told(bad)["result"]}, format="json"), start)
+    refused(client.put(one, told(bad), format="json"), start)
+    both = client.post(URL, [told(good), told(bad)], format="json").json()["validation_errors"]
+    assert str(both).startswith("{'non_field_errors': [{}, {'non_field_errors': [")
+    predictions = f"{url}/predictions"
+    refused(client.post(predictions, [told(good), told(bad)], format="json"), "Prediction 1: ")
+    lines = json.dumps(told(bad))
+    refused(client.post(predictions, lines, content_type=LINES), "Prediction 0: ")
+    item = {"data": {"text": "a"}, "predictions": [{"result": told(bad)["result"]}]}
+    refused(client.post(url, [item], format="json"), "Error at item 0: ")
+
+    assert client.get(one).json() == kept
+    assert Prediction.objects.count() == 1
+    project.validate_predictions = False
+    project.save()
+    assert client.post(URL, told(bad), format="json").status_code == 201

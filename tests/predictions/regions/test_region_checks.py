@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from predictions.regions import labelling, quick_checks
+from predictions.regions import labelling
+from predictions.regions.checks import quick_checks, values
+from predictions.regions.config import read_config
 from predictions.regions.labels import unusable_labels
 
 OBJECTS = """
@@ -134,9 +136,11 @@ def errors_of(config: str, result: Any, score: Any) -> list[str]:
 def test_a_quick_yes_is_that_of_the_whole_check(prediction: tuple[str, Any, Any]) -> None:
     config, result, score = prediction
     errors = errors_of(config, result, score)
-    table = TABLES[config]
-    assert not (quick_checks.is_ordinary(table, result, score) and errors)
-    assert labelling.problems(config, result, score) == errors
+    assert not (quick_checks.is_ordinary(TABLES[config], result, score) and errors)
+    # What the library takes is asked whether its control offers it.
+    checks = values.checks_of(read_config(config), labelling.interface(config))
+    wanted = errors or list(values.unoffered(checks, result))
+    assert labelling.problems(config, result, score) == wanted
 
 
 @pytest.mark.parametrize(
@@ -158,3 +162,52 @@ def test_others_are_asked_of_the_library(region: dict[str, Any]) -> None:
     table = TABLES[TEXT_CONFIG]
     assert not quick_checks.is_ordinary(table, [region], None)
     assert labelling.problems(TEXT_CONFIG, [region], None) == []
+
+
+OFFERS = f"""{OBJECTS}
+<Rating name="stars" toName="text" maxRating="3"/>
+<Pairwise name="pair" toName="text,page"/>
+<DateTime name="when" toName="text" format="%d.%m.%Y"/>
+<Number name="share" toName="text" min="0" max="0.5"/>
+<Number name="any" toName="text" min="$least"/>
+<Taxonomy name="tree" toName="text"><Choice value="A"><Choice value="B"/></Choice></Taxonomy>
+<Taxonomy name="leaves" toName="text" leafsOnly="true">
+<Choice value="A"><Choice value="B"/></Choice></Taxonomy>
+<Taxonomy name="far" toName="text" apiUrl="https://x.org"><Choice value="A"/><Choice value="B"/>
+</Taxonomy>
+<Taxonomy name="own" toName="text" value="$tree"/></View>"""
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "key", "good", "wrong", "text"),
+    [
+        ("stars", "rating", "rating", [1, 3, "2"], 0, "0 stars are no rating."),
+        ("stars", "rating", "rating", [], "0", "'0' stars are no rating."),
+        ("pair", "pairwise", "selected", ["left", "right"], "up",
+         "'up' is neither 'left' nor 'right'."),
+        ("when", "datetime", "datetime", ["2024-01-31", "31.01.2024", "10:00"], "yesterday",
+         "'yesterday' is no date or time, as 2024-01-31T10:00."),
+        ("share", "number", "number", [0, 0.5, "0.25"], 0.75, "0.75 is above the most, 0.5."),
+        ("share", "number", "number", [], "-1", "'-1' is below the least, 0."),
+        ("any", "number", "number", [-1e300, 7], float("inf"), "inf is no number."),
+        ("tree", "taxonomy", "taxonomy", [[["A"], ["A", "B"]], []], [["A"], ["B"]],
+         "no path of the tree is 'B'."),
+        ("tree", "taxonomy", "taxonomy", [], [["B", "A"]], "no path of the tree is 'B / A'."),
+        ("leaves", "taxonomy", "taxonomy", [[["A", "B"]]], [["A"]], "'A' is no leaf of the tree."),
+        ("far", "taxonomy", "taxonomy", [[["A", "B"]]], None, ""),
+        ("own", "taxonomy", "taxonomy", [[["X", "Y"]]], None, ""),
+    ],
+)  # fmt: skip
+def test_an_answer_is_one_that_its_control_offers(
+    name: str, kind: str, key: str, good: list[Any], wrong: Any, text: str
+) -> None:
+    taken = [made(name, "text", kind, **{key: one}) for one in good]
+    assert labelling.problems(OFFERS, taken, None) == []
+    if wrong is None:
+        return
+    nested = {"from_name": name, "to_name": "text", "type": kind, "value": {name: {key: wrong}}}
+    refused = made(name, "text", kind, **{key: wrong})
+    told = f"Invalid value for control '{name}': {text}"
+    assert labelling.problems(OFFERS, [*taken, refused], None) == [f"Region {len(taken)}: {told}"]
+    # The library takes some of its values below the control's name, too.
+    assert labelling.problems(OFFERS, [nested], None) != []

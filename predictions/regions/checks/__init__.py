@@ -1,0 +1,1 @@
+"""What is asked of a region beside its control's labels."""
