@@ -19,20 +19,46 @@ import roboflow  # noqa: E402
 
 workspace = roboflow.Roboflow(api_key=KEY).workspace()
 
+
+# %% Numbers to read: three digits after the point, and more where they would say 0 or 1 of what is
+# neither, and of an error, in a unit of its own, less than four that count.
+def written(value: float | None, higher_is_better: bool = True) -> str:
+    if value is None or pd.isna(value):
+        return "-"
+    digits, may_be_off = 3, abs(value) * (1.0 if higher_is_better else 0.0005)
+    while digits < 16:
+        read = round(value, digits)
+        if read not in {0.0, 1.0} - {value} and abs(read - value) <= may_be_off:
+            break
+        digits += 1
+    return f"{value:.{digits}f}"
+
+
 # %% All finished evaluations of the project, the newest first.
 # The list has no figures: each evaluation is asked for its own.
 found = workspace.evals(project=PROJECT, status="done")
 evaluations = [one.refresh() for one in found]
+# Imported ones have no figure that their kind is known by, and of nothing there is no value.
+figures = {one.id: one.summary.get("primary") or {"value": None} for one in evaluations}
+measured = [one for one in evaluations if figures[one.id]["value"] is not None]
 print("\nevaluations")
-for evaluation in evaluations:
-    figure = evaluation.summary["primary"]
-    print(f"{evaluation.model_id}: {figure['name']} {figure['value']:.3f}")
+for evaluation in measured:
+    figure = figures[evaluation.id]
+    value = written(figure["value"], figure["higherIsBetter"])
+    print(f"{evaluation.model_id or evaluation.version_id}: {figure['name']} {value}")
 
-# %% The best of them, class by class.
-best = max(evaluations, key=lambda one: one.summary["primary"]["value"])
+# %% The best of those that are known by the same figure as the newest: of errors the lowest.
+shared = figures[measured[0].id]
+choose = max if shared["higherIsBetter"] else min
+best = choose(
+    (one for one in measured if figures[one.id]["name"] == shared["name"]),
+    key=lambda one: figures[one.id]["value"],
+)
+
+# %% Class by class.
 matrix = best.confusion_matrix()
 table = pd.DataFrame(matrix["matrix"], index=matrix["classes"], columns=matrix["classes"])
-print(f"\n{best.model_id}: rows are true, columns are said")
+print(f"\n{best.model_id or best.version_id}: rows are true, columns are said")
 print(table.to_string())
 
 # %% Every image as a line of JSON, in one request: what a panel of the client pages through.
@@ -51,4 +77,4 @@ worst = images.assign(errors=errors).sort_values(["errors", "imageName"], ascend
 print("\nmost errors")
 print(worst[["imageName", "split", "errors"]].head(3).to_string(index=False))
 print("\nmean F1 of the images of each split")
-print(images.groupby("split")["stats.f1"].mean().round(3).to_string())
+print(images.groupby("split")["stats.f1"].mean().map(written).to_string())

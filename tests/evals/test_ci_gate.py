@@ -5,6 +5,8 @@ On the test split v1 has mAP 0.502 and finds one of two Cars and the Person, v2 
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -15,10 +17,11 @@ from uuid import UUID
 
 import pytest
 from django.utils.timezone import now
+from gate import _has_fallen, _is_beyond
+from gate_report import escaped, probability, texts
 
 from evals.jobs import run
 from evals.models import ModelEval
-from examples.ci_gate.gate import _has_fallen, _is_beyond, escaped, texts
 from predictions.models import Annotation, Project, Task
 from tests.conftest import TEXT_CONFIG, Caller, MakeProject
 from tests.contract.conftest import address, unbuffered_sockets
@@ -549,6 +552,27 @@ def test_numbers_that_differ_read_differently(
     values: list[float | None], of: dict[str, Any] | None, written: list[str]
 ) -> None:
     assert texts(values, of=of) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(0.25, "0.2500"), (0.05, "0.0500"), (0.04999, "0.04999"), (0.00002, "0.00002"), (0, "0.0000")],
+)
+def test_a_probability_reads_as_neither_none_nor_the_limit(value: float, written: str) -> None:
+    assert probability(value) == written
+
+
+@pytest.mark.parametrize("page", ["docs/guides/ci-gate.md", "examples/ci_gate/README.md"])
+def test_the_files_that_a_page_names_run_in_another_folder(page: str, tmp_path: Path) -> None:
+    text = (GATE.parents[2] / page).read_text()
+    (copied,) = re.findall(r"copy\s(.*?)\sinto\sone\sfolder", text, re.DOTALL)
+    for name in re.findall(r"`(\w+\.py)`", copied):
+        shutil.copy(GATE.with_name(name), tmp_path)
+    # -S: without installed packages.
+    command = [sys.executable, "-S", str(tmp_path / "gate.py"), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--fail-if-significantly-worse" in done.stdout
 
 
 def test_an_error_in_a_tiny_unit_rises() -> None:

@@ -52,13 +52,17 @@ def closure(names: list[str]) -> set[str]:
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Names of the packages that a program imports, but for Python's own and the repository's."""
+    """Names of the packages that a program and the files beside it import, but for Python's own and
+    the repository's.
+    """
     for node in ast.walk(ast.parse(path.read_text())):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names = [node.module]
         for module in {name.partition(".")[0] for name in names}:
-            if module not in sys.stdlib_module_names and not (ROOT / module).is_dir():
+            if (beside := path.parent / f"{module}.py").exists():
+                yield from imported(beside)
+            elif module not in sys.stdlib_module_names and not (ROOT / module).is_dir():
                 yield module
 
 

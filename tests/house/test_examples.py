@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from label_studio_sdk.client import LabelStudio
 from pytest_django.live_server_helper import LiveServer
 
 from accounts import tokens
@@ -156,3 +157,68 @@ def test_notebook_reads_an_evaluation(server: LiveServer) -> None:
     means = dict(line.split() for line in splits[2:])
     assert set(means) == {"test", "train", "valid"}
     assert all(0 <= float(mean) <= 1 for mean in means.values())
+
+
+def test_notebook_chooses_the_least_error_and_writes_what_there_is_of_it(
+    server: LiveServer,
+) -> None:
+    config = '<View><Text name="text" value="$text"/><Number name="n" toName="text"/></View>'
+    sdk = LabelStudio(base_url=server.url, api_key=os.environ["LABEL_STUDIO_API_KEY"])
+    project = Project.objects.get(pk=sdk.projects.create(title="Doses", label_config=config).id)
+    answer = {"from_name": "n", "to_name": "text", "type": "number"}
+    said = {"near": 1.0004, "far": 1.5}
+    item = {
+        "data": {"text": "a"},
+        "annotations": [{"ground_truth": True, "result": [{**answer, "value": {"number": 1}}]}],
+        "predictions": [
+            {"model_version": version, "result": [{**answer, "value": {"number": number}}]}
+            for version, number in said.items()
+        ],
+    }
+    sdk.projects.import_tasks(project.pk, request=[item])
+    workspace = project.workspace.slug
+    for version in said:
+        asked = {"project": project.slug, "modelVersion": version}
+        headers = {"Authorization": f"Token {os.environ['LABEL_STUDIO_API_KEY']}"}
+        address = f"{server.url}/{workspace}/model-evals"
+        assert httpx.post(address, json=asked, headers=headers).is_success
+    for pk in ModelEval.objects.values_list("pk", flat=True):
+        run.run(pk)
+
+    done = subprocess.run(
+        [sys.executable, "examples/notebook/analysis.py"],
+        capture_output=True,
+        text=True,
+        cwd=PROJECT_DIR,
+        timeout=DEADLINE_S,
+        env={**os.environ, "PROJECT": project.slug},
+    )
+    assert done.returncode == 0, done.stderr
+    listed, matrix, *_ = done.stdout.partition("evaluations\n")[2].split("\n\n")
+    assert listed.splitlines() == [
+        "far: meanAbsoluteError 0.500",
+        "near: meanAbsoluteError 0.0004",
+    ]
+    assert matrix.startswith("near: rows are true")
+
+
+def test_figures_of_two_versions_say_what_there_is(server: LiveServer) -> None:
+    values = [(0.0123456, True), (0.99996, True), (0.0, True), (0.0004, False), (None, True)]
+    program = f"""if True:
+        from types import SimpleNamespace
+        from examples.two_versions.two_versions import figure
+        for value, is_high in {values}:
+            primary = {{"name": "x", "value": value, "higherIsBetter": is_high}}
+            print(figure(SimpleNamespace(summary={{"primary": primary}})))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=PROJECT_DIR,
+        timeout=DEADLINE_S,
+        env={**os.environ, "WORKSPACE": "examples"},
+    )
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()[-len(values) :]
+    assert said == ["x 0.012", "x 0.99996", "x 0.000", "x 0.0004", "x of nothing"]
