@@ -43,16 +43,8 @@ def stem(name: str) -> str:
     return last[:dot] if 0 < dot < len(last) - 1 else last
 
 
-def without_suffix(name: str) -> str:
-    """The file's name with its folders.
-
-    >>> without_suffix("a.b/c.d.png"), without_suffix("c.png")
-    ('a.b/c.d', 'c')
-    """
-    folders, slash, last = name.rpartition("/")
-    return f"{folders}{slash}{stem(last)}"
-
-
+#: So many of the last parts of a name are looked up; what stands before is compared.
+MOST_PARTS = 8
 #: Characters of a text that may be a number: no more than decimals keep.
 LONGEST_NUMBER = 28
 #: A way into a task's data, key by key.
@@ -150,6 +142,7 @@ class Names:
         #: How often a file has each text.
         self._expected: Counter[str | None] = Counter()
         self._apart: dict[str, _Apart] = {}
+        self._endings: dict[int, dict[tuple[str, ...], list[Called]]] = {}
         self._answers: dict[tuple[str, tuple[str, ...]], _Answers] = {}
         #: Pairs of names that were taken for one although their folders differ.
         self.elsewhere: list[tuple[str, str]] = []
@@ -191,30 +184,40 @@ class Names:
 
     def _by_folders(self, name: str) -> list[Called]:
         """Those that lie where a name with folders says, as far as both tell."""
-        if "/" not in name:
+        way, last = _way(name), _file_of(name)
+        if len(way) < 2:
             return []
-        found = [
-            one
-            for one in self._in_folders.get(_last_folder(name), ())
-            if not lie_apart(name, one.place)
-        ]
-        way, last = without_suffix(name), _file_of(name)
+        depth = min(len(way), MOST_PARTS)
+        found = [*self._ending(depth).get(way[-depth:], ())]
+        for less in range(2, depth):
+            found += self._lying.get(way[-less:], ())
+        found = [one for one in found if not lie_apart(name, one.place)]
         # The name itself, then in just that folder, then with just that suffix.
         fitting = (
             [one for one in found if one.place == name],
-            [one for one in found if without_suffix(one.place) == way],
+            [one for one in found if _way(one.place) == way],
             [one for one in found if _file_of(one.place) == last],
         )
         return next((some for some in fitting if some), found)
 
     @cached_property
-    def _in_folders(self) -> dict[tuple[str, str], list[Called]]:
-        """By the last folder that an image lies in, and its stem."""
-        found: dict[tuple[str, str], list[Called]] = defaultdict(list)
+    def _lying(self) -> dict[tuple[str, ...], list[Called]]:
+        """By all folders that are known of an image, and its stem."""
+        found: dict[tuple[str, ...], list[Called]] = defaultdict(list)
         for tasks in self.by_stem.values():
             for one in tasks:
-                found[_last_folder(one.place)].append(one)
+                found[_way(one.place)].append(one)
         return found
+
+    def _ending(self, depth: int) -> dict[tuple[str, ...], list[Called]]:
+        """The same of the last so many alone, of images of which as many are known."""
+        if depth not in self._endings:
+            found: dict[tuple[str, ...], list[Called]] = defaultdict(list)
+            for way, tasks in self._lying.items():
+                if len(way) >= depth:
+                    found[way[-depth:]] += tasks
+            self._endings[depth] = found
+        return self._endings[depth]
 
     def _by_stem_alone(self, image_id: str) -> list[Called]:
         """An id that is a file's stem, as a number where the stem looks like one, or with folders
@@ -347,10 +350,14 @@ def _file_of(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def _last_folder(name: str) -> tuple[str, str]:
-    """The folder that an image lies in, empty for none, and the stem of its file."""
-    folders, _, last = name.rpartition("/")
-    return folders.rpartition("/")[2], stem(last)
+def _way(name: str) -> tuple[str, ...]:
+    """The folders of a name, and the stem of its file.
+
+    >>> _way("./a.b//c.d.png"), _way("c.png")
+    (('a.b', 'c.d'), ('c',))
+    """
+    *folders, last = name.split("/")
+    return (*(one for one in folders if one not in {"", "."}), stem(last))
 
 
 def lie_apart(one: str | None, other: str | None) -> bool:

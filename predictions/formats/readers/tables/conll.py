@@ -2,7 +2,8 @@
 
 The first column is the token, the last its tag; a text is its tokens with a space between them.
 Where an entity begins and ends is what conlleval and seqeval make of the tags. A version's scores
-stand between token and tag, `_` for none, as `manage.py dump conll` writes them.
+stand between token and tag, `_` for none, as `manage.py dump conll` writes them. `# id` before a
+text, as MultiCoNER has it, is kept in its data.
 Format: https://www.clips.uantwerpen.be/conll2003/ner/
 """
 
@@ -18,7 +19,8 @@ from predictions.formats.readers.tables.tags import NOT_A_TAG, Text, tag_of
 from predictions.formats.sources import Source
 
 NO_SCORE = "_"
-NOT_TOKENS = ("-DOCSTART-", "# id ")
+ID = "# id "
+NOT_TOKENS = ("-DOCSTART-", ID)
 #: Of CoNLL-U: tokens of several words, and words that are not there.
 PART = re.compile(r"[0-9]+[-.][0-9]+")
 SPACES = re.compile(r"[ \t]+")
@@ -52,7 +54,8 @@ def _content(found: Iterable[Text], errors: Errors, *, is_prediction: bool) -> C
         if not is_prediction:
             for region in regions:
                 region.score = None
-        tasks.append(FileTask(data={"text": one.text}, regions=regions, place=one.place))
+        data = {"text": one.text} if one.id is None else {"text": one.text, "id": one.id}
+        tasks.append(FileTask(data=data, regions=regions, place=one.place))
     # Of IOB all entities begin so, but for those right behind another one.
     odd = [is_odd for is_odd in starts if is_odd]
     is_mixed = bool(odd) and len(odd) != len(starts)
@@ -78,7 +81,8 @@ def _texts(source: Source, errors: Errors) -> Iterator[Text]:
         if line.startswith(NOT_TOKENS) or not line.strip(" \t"):
             if text.tokens:
                 yield first.see(text)
-            text = Text(place)
+            of_next = _id_in(line) or (text.id if not text.tokens else None)
+            text = Text(place, id=of_next)
             continue
         if not text.tokens:
             text.place = place
@@ -90,6 +94,11 @@ def _texts(source: Source, errors: Errors) -> Iterator[Text]:
         errors.raise_if_any()
         raise errors.stop(name, "holds no tokens.")
     first.refuse(errors)
+
+
+def _id_in(line: str) -> str | None:
+    """The text's id in a line before it, as MultiCoNER has it: `# id 1a2b domain=train`."""
+    return line.split()[2] if line.startswith(ID) and len(line.split()) > 2 else None
 
 
 def _add(text: Text, columns: Sequence[str], place: str, errors: Errors) -> None:

@@ -1,8 +1,8 @@
 """Parquet as Hugging Face writes it: classes of texts or images, or tags of tokens.
 
 Columns: `text` or `image` with `label`, or `tokens` with `ner_tags`; of predictions `prediction`
-(or the same columns) and `score`. Other columns of texts, numbers, times, true and false are the
-task's data. Names of numbered classes stand in the schema's metadata.
+(or the same columns) and `score`. Other columns of texts, numbers, true and false are the task's
+data. Names of numbered classes stand in the schema's metadata.
 """
 
 import json
@@ -84,7 +84,7 @@ def _read(source: Source, labels: Sequence[str], errors: Errors, *, is_predictio
         said.append(row.get(collected.VERSION))
         task = make(row, table.about, column, names, place, errors)
         if task is not None:
-            task.data = {key: _plain(row[key]) for key in data} | task.data
+            task.data = {key: _plain(row.get(key)) for key in data} | task.data
             tasks.append(task)
     collected.refuse_versions(name, said, errors)
     return collected.content(
@@ -137,19 +137,26 @@ def _names(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
 
 def _data_columns(table: Table) -> list[str]:
     """Those that say one thing of each task, beside what is read of it."""
-    import pyarrow as pa
-
-    kept = (
-        pa.types.is_string, pa.types.is_large_string, pa.types.is_boolean, pa.types.is_integer,
-        pa.types.is_floating, pa.types.is_decimal, pa.types.is_date, pa.types.is_timestamp,
-    )  # fmt: skip
     return [
         field.name
         for field in table.file.schema_arrow
         if field.name not in {*SAID, table.about, *ABOUT[:2]}
         and not field.name.startswith(INDEX)
-        and any(is_kept(field.type) for is_kept in kept)
+        and _is_one_value(field.type)
     ]
+
+
+def _is_one_value(kind: Any) -> bool:
+    """A text, a number, true or false. Times may be none that Python has."""
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    kept = (
+        types.is_string, types.is_large_string, types.is_boolean, types.is_integer,
+        types.is_floating, types.is_decimal,
+    )  # fmt: skip
+    return any(is_kept(kind) for is_kept in kept)
 
 
 def _plain(value: Any) -> Any:

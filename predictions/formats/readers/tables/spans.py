@@ -9,7 +9,6 @@ line says in a text, a number, true or false is the task's data, but for Prodigy
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 from msgspec import Raw, Struct
 
 from predictions.formats.classes import folded
@@ -17,7 +16,7 @@ from predictions.formats.content import Ask, Content, FileTask, Kind, Known, Reg
 from predictions.formats.errors import Errors
 from predictions.formats.readers import collected, documents
 from predictions.formats.readers.tables.tags import NOT_A_TAG, Text, tag_of
-from predictions.formats.sources import MARK, Source
+from predictions.formats.sources import Source
 
 REJECTED = "{n:,} texts were not accepted (`answer`): they are left out."
 ONE_OF = "needs one of `spans`, `label` or `ner_tags`, and no other of them."
@@ -86,7 +85,7 @@ def _read(source: Source, errors: Errors, *, is_prediction: bool) -> Content:
         if line.answer != "accept":
             n_rejected += 1
         elif (task := _task(line, place, errors)) is not None:
-            task.data = _others(text) | task.data
+            task.data = _others(text, place, errors) | task.data
             tasks.append(task)
             if not is_prediction:
                 for region in task.read():
@@ -107,11 +106,11 @@ def _read(source: Source, errors: Errors, *, is_prediction: bool) -> Content:
     )
 
 
-def _others(text: bytes) -> dict[str, Any]:
+def _others(text: bytes, place: str, errors: Errors) -> dict[str, Any]:
     """What a line says beside its text and what is said of it."""
-    said = msgspec.json.decode(text.removeprefix(MARK), type=dict[str, Raw])
+    said = documents.decoded(text, dict[str, Raw], place, errors) or {}
     return {
-        name: msgspec.json.decode(value)
+        name: documents.decoded(bytes(value), object, f"{place}, {name:.100}", errors)
         for name, value in said.items()
         if name not in READ and name[:1] != "_" and bytes(value)[:1] in ONE_VALUE
     }

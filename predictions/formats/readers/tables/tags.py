@@ -36,6 +36,8 @@ class Text:
     #: What stands in the place of scores and is none, and where.
     odd_scores: list[tuple[str, str]] = field(default_factory=list)
 
+    #: What the file calls the text.
+    id: str | None = None
     #: What stands between each token and its tag.
     between: list[str] = field(default_factory=list)
 

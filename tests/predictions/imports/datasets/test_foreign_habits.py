@@ -390,7 +390,7 @@ def address(name: str, signed: bool) -> str:
 
 
 @pytest.mark.parametrize("is_signed", [True, False])
-@pytest.mark.parametrize("folders", ["", "set/", "mine/bucket/set/"])
+@pytest.mark.parametrize("folders", ["", "set/", "mine/bucket/set/", "/a/b/c/d/e/f/g/h/set/"])
 def test_names_with_folders_of_images_in_a_storage(
     ada: Caller, make_project: MakeProject, tmp_path: Path, is_signed: bool, folders: str
 ) -> None:

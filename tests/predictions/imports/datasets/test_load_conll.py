@@ -196,3 +196,17 @@ def test_tokens_that_are_numbers_or_equal_are_tokens(
 ) -> None:
     path = write(tmp_path / "a.conll", text)
     assert load("conll", "--ground-truth", path, "-P", "Files")[1] == []
+
+
+def test_equal_texts_are_told_apart_by_their_ids(ada: Caller, tmp_path: Path) -> None:
+    """As MultiCoNER writes them; in whatever order."""
+    ids = "# id a1\tdomain=train\n{}# id b2\tdomain=train\n\n{}no _ _ O\n"
+    one, other = "ok _ _ B-A\n\n", "ok _ _ B-B\n\n"
+    truth = write(tmp_path / "truth.conll", ids.format(one, other))
+    turned = write(tmp_path / "a.conll", f"# id b2\n{other}# id a1\n{one}no _ _ O\n")
+    _, warned = both("conll", truth, turned)
+    assert warned == ["Warning: No score is in the file: every prediction counts as a sure one."]
+    assert [data for data, _ in tasks()] == [
+        {"text": "ok", "id": "a1"}, {"text": "ok", "id": "b2"}, {"text": "no"}
+    ]  # fmt: skip
+    assert values(said()) == values(truths())

@@ -370,3 +370,16 @@ def test_a_class_may_stand_in_brackets(ada: Caller, tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "text,label\na,[CLS]\nb,[1]\n")
     load("csv", "--ground-truth", path, "-P", "Files")
     assert values(truths()) == [[{"choices": ["[CLS]"]}], [{"choices": ["[1]"]}]]
+
+
+@pytest.mark.parametrize(("about", "tag"), [("text", "Text"), ("image", "Image")])
+def test_a_column_called_as_what_the_config_shows_does_not_take_its_place(
+    ada: Caller, make_project: MakeProject, tmp_path: Path, about: str, tag: str
+) -> None:
+    """Its regions would be shown, and known again, by another text or image."""
+    options = '<Choices name="c" toName="a"><Choice value="cat"/></Choices>'
+    made = f'<View><{tag} name="a" value="$body"/>{options}</View>'
+    make_project(ada, made, title="Files")
+    path = write(tmp_path / "a.csv", f"{about},body,label\nmeant,another,cat\n")
+    load("csv", "--ground-truth", path, "-P", "Files")
+    assert [data for data, _ in tasks()] == [{"body": "meant"}]

@@ -137,15 +137,13 @@ def test_predictions_of_several_versions_are_refused(ada: Caller, tmp_path: Path
 
 
 def test_equal_texts_are_told_apart_by_their_other_columns(ada: Caller, tmp_path: Path) -> None:
-    """In whatever order. What is no text, number or time is no data, and what pandas writes of its
-    rows is none.
-    """
-    day = datetime(2026, 11, 30, 6, 30)
+    """In whatever order. Lists and times are no data, and no more is pandas' own column."""
     columns: dict[str, Any] = {
         "text": ["ok", "ok"],
         "label": ["cat", "dog"],
         "id": [1.0, float("nan")],
-        "day": [day, None],
+        "day": [datetime(2026, 11, 30, 6, 30), None],
+        "sort": pa.array(["x", "x"]).dictionary_encode(),
         "price": [Decimal("1.50"), None],
         "is_new": [True, False],
         "vector": [[0.5], [0.25]],
@@ -157,8 +155,8 @@ def test_equal_texts_are_told_apart_by_their_other_columns(ada: Caller, tmp_path
     _, warned = both("parquet", truth, write(tmp_path / "s.parquet", turned))
     assert warned == []
     assert [data for data, _ in tasks()] == [
-        {"text": "ok", "id": 1.0, "day": str(day), "price": "1.50", "is_new": True},
-        {"text": "ok", "id": None, "day": None, "price": None, "is_new": False},
+        {"text": "ok", "id": 1.0, "sort": "x", "price": "1.50", "is_new": True},
+        {"text": "ok", "id": None, "sort": "x", "price": None, "is_new": False},
     ]
     assert values(truths()) == [[{"choices": ["cat"]}], [{"choices": ["dog"]}]]
     assert values(said()) == [

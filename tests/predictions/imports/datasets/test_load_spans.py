@@ -66,6 +66,7 @@ def test_what_was_not_accepted_is_left_out(ada: Caller, tmp_path: Path) -> None:
          "line 2, span 1: 2 to 2 is no stretch of a text of 3 characters."),
         ({"text": "abc", "label": ["X"]}, "line 2, label[0]: must be [start, end, label]."),
         ({"text": "", "label": []}, "line 2: has no text."),
+        ('{"text": "abc", "label": [], "id": 1e999}', "line 2, id: Number out of range."),
         ({"text": "abc"},
          "line 2: needs one of `spans`, `label` or `ner_tags`, and no other of them."),
         ({"tokens": ["a"], "ner_tags": []}, "line 2: has 1 tokens and 0 tags."),
