@@ -151,18 +151,21 @@ def probability(value: float) -> str:
 
 
 def apart(values: Sequence[float], write: Callable[[float], str] = share) -> list[str]:
-    """Numbers that stand beside each other to be compared: those that differ read differently.
+    """Numbers that stand beside each other to be compared: those that differ read differently, and
+    where one takes more digits the others have them, too, so that their difference can be read.
 
     >>> apart([0.7004, 0.7001]), apart([0.5, 0.25]), apart([0.00012, 0.0004], measured)
     (['0.7004', '0.7001'], ['0.500', '0.250'], ['0.00012', '0.0004'])
+    >>> apart([0.99967, 0.99934])
+    ['0.9997', '0.9993']
     """
     texts = [write(value) for value in values]
     for digits in range(4, MOST_DIGITS + 1):
         if _are_told(values, texts):
             break
-        more = [_short(_written(value, digits)) for value in values]
-        texts = [max(pair, key=len) for pair in zip(texts, more, strict=True)]
-    return texts
+        texts = _longer(values, texts, digits)
+    most = max((_places(text) for text in texts), default=0)
+    return _longer(values, texts, most) if most > 3 else texts
 
 
 def percent(part: float, digits: int = 0) -> str:
@@ -208,6 +211,18 @@ def _are_told(values: Sequence[float], texts: Sequence[str]) -> bool:
     """Whether all that differ have different texts."""
     both = list(zip(values, texts, strict=True))
     return all(_is_same(one, two) or text != other for one, text in both for two, other in both)
+
+
+def _longer(values: Sequence[float], texts: Sequence[str], digits: int) -> list[str]:
+    """The texts, of those that are shorter than with so many digits after the point that one."""
+    more = [_short(_written(value, digits)) for value in values]
+    return [max(pair, key=len) for pair in zip(texts, more, strict=True)]
+
+
+def _places(text: str) -> int:
+    """Digits after the point; none of what is written by its powers of ten."""
+    after = text.partition(".")[2]
+    return len(after) if after.isdecimal() else 0
 
 
 def _written(value: float, digits: int) -> str:

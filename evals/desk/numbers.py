@@ -129,7 +129,9 @@ def primary_of(evaluation: ModelEval) -> Document | None:
     if kind is None:
         return None
     name, is_higher_better = kind.primary.name, kind.primary.is_higher_better
-    return {"name": name, "label": worded(name), "higherIsBetter": is_higher_better}
+    # Beside it stand those of a confidence, which are called the same.
+    label = f"{worded(name)} of all predictions" if name in CURVES else worded(name)
+    return {"name": name, "label": label, "higherIsBetter": is_higher_better}
 
 
 def _measures(metrics: Document, above: str = "") -> Iterator[Document]:

@@ -56,13 +56,13 @@ def escaped(text: str) -> str:
 
 
 def texts(values: list[float | None], sign: str = "-", of: Report | None = None) -> list[str]:
-    """Numbers beside each other: what differs reads differently, and nothing as 0 or 1 that is not.
-    Three digits after the point, of a metric that is an error four that say something.
+    """Numbers beside each other: what differs reads differently, and nothing as 0, 1 or -1 that is
+    not. Three digits after the point, of a metric that is an error four that say something.
     """
     is_error = of is not None and not of.get("higherIsBetter", True)
     may_be_off = 5e-4 if is_error else 1.0
     # As exact as the longest form: sums of binary fractions are off by less.
-    known = {0.0, 1.0} | {float(f"{value:.12g}") for value in values if value is not None}
+    known = {0.0, 1.0, -1.0} | {float(f"{value:.12g}") for value in values if value is not None}
     digits = 3
     while digits < MOST_DIGITS and not _are_told(known, digits, may_be_off):
         digits += 1
@@ -72,16 +72,17 @@ def texts(values: list[float | None], sign: str = "-", of: Report | None = None)
 
 
 def probability(value: float) -> str:
-    """Four digits after the point, and more where they would say 0, or CHANCE, of what is not."""
+    """Four digits after the point, and more where they would say 0, 1 or CHANCE of what is not."""
     digits = 4
-    while digits < MOST_DIGITS and round(value, digits) in {0.0, CHANCE} - {value}:
+    while digits < MOST_DIGITS and round(value, digits) in {0.0, 1.0, CHANCE} - {value}:
         digits += 1
     return f"{value:.{digits}f}"
 
 
 def _are_told(values: set[float], digits: int, may_be_off: float) -> bool:
     """Whether so many digits tell the numbers apart, each off by no more than that part of it."""
-    written = {f"{value:.{digits}f}" for value in values}
+    # Adding 0: a negative number that is too small for the digits would read as -0, which is 0.
+    written = {f"{round(value, digits) + 0.0:.{digits}f}" for value in values}
     are_near = all(abs(round(value, digits) - value) <= may_be_off * abs(value) for value in values)
     return len(written) == len(values) and are_near
 

@@ -546,6 +546,9 @@ ERROR: dict[str, Any] = {"higherIsBetter": False}
         ([1e-13, 2e-13], ERROR, ["1e-13", "2e-13"]),
         ([0.0123456], ERROR, ["0.01235"]),
         ([-0.0], None, ["0.000"]),
+        ([-0.0003], None, ["-0.0003"]),
+        ([-0.9996], None, ["-0.9996"]),
+        ([-1.0, -0.00002, 0.3], None, ["-1.00000", "-0.00002", "0.30000"]),
     ],
 )
 def test_numbers_that_differ_read_differently(
@@ -556,7 +559,14 @@ def test_numbers_that_differ_read_differently(
 
 @pytest.mark.parametrize(
     ("value", "written"),
-    [(0.25, "0.2500"), (0.05, "0.0500"), (0.04999, "0.04999"), (0.00002, "0.00002"), (0, "0.0000")],
+    [
+        (0.25, "0.2500"),
+        (0.99996, "0.99996"),
+        (0.05, "0.0500"),
+        (0.04999, "0.04999"),
+        (0.00002, "0.00002"),
+        (0, "0.0000"),
+    ],
 )
 def test_a_probability_reads_as_neither_none_nor_the_limit(value: float, written: str) -> None:
     assert probability(value) == written

@@ -189,3 +189,29 @@ def test_a_panel_shows_the_last_answer_or_its_problem(call: Call) -> None:
     """
     problem = '<p class="ev-problem" role="alert">&lt;b&gt;no&lt;/b&gt;</p>'
     assert call("evals/dom.js", body) == ["true", "second", "second", problem, False]
+
+
+@pytest.mark.parametrize(
+    ("counts", "rounded", "shown"),
+    [
+        ((3000, 1, 0), (1.0, 1.0, 1.0), (3000 / 3001, 1, 6000 / 6001)),
+        ((1, 0, 2999), (1.0, 0.0, 0.001), (1, 1 / 3000, 0.001)),
+        ((2, 1, 0), (0.667, 1.0, 0.8), (0.667, 1, 0.8)),
+        ((0, 1, 1), (0.0, 0.0, 0.0), (0, 0, 0)),
+        # Nothing at all; and an imported file that says something else.
+        ((0, 0, 0), (1.0, 1.0, 1.0), (1, 1, 1)),
+        ((5, 5, 5), (1.0, 0.0, 0.25), (1, 0, 0.25)),
+    ],
+)
+def test_scores_of_an_image_are_no_0_or_1_by_rounding(
+    page: Page,
+    call: Call,
+    counts: tuple[int, ...],
+    rounded: tuple[float, ...],
+    shown: tuple[float, ...],
+) -> None:
+    page.goto(PAGE)
+    names = ("truePositives", "falsePositives", "falseNegatives", "precision", "recall", "f1")
+    stats = dict(zip(names, (*counts, *rounded), strict=True))
+    body = "const { precision, recall, f1 } = m.scoresOf(a); return [precision, recall, f1]"
+    assert call("evals/cards.js", body, stats) == list(shown)

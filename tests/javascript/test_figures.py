@@ -55,6 +55,9 @@ def test_the_server_writes_the_same(call: Call) -> None:
     pairs = [[value, value * (1 + 10 ** -draw.uniform(1, 8))] for value in values if value]
     told = [wording.apart(pair, wording.measured) for pair in pairs]
     assert call(FIGURES, body, pairs) == told
+    others = [[value, draw.random()] for value in values]
+    body = "return a.map((pair) => m.apart(pair))"
+    assert call(FIGURES, body, others) == [wording.apart(pair) for pair in others]
     assert all(one != other for one, other in told)
     body = "return a.map((value) => m.probability(value))"
     chances = [0, 0.04999, 0.05, 0.00001, 0.25, 1]
@@ -70,6 +73,12 @@ def test_the_server_writes_the_same(call: Call) -> None:
         ([0.00012, 0.0004], "measured", ["0.00012", "0.0004"]),
         ([0.123456, 0.123457], "measured", ["0.123456", "0.123457"]),
         ([None, 0.5], "share", ["\u2013", "0.500"]),
+        ([0.99967, 0.99934], "share", ["0.9997", "0.9993"]),
+        ([0.99967, 0.5], "share", ["0.9997", "0.500"]),
+        ([0.99967, None], "share", ["0.9997", "\u2013"]),
+        ([1234.56789, 0.0004], "measured", ["1234.5679", "0.0004"]),
+        ([4e-10, 0.12345678], "measured", ["4.0000e-10", "0.1235"]),
+        ([], "share", []),
     ],
 )
 def test_what_differs_reads_differently(

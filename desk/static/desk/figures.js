@@ -33,6 +33,9 @@ function digitsOf(value, least, steps) {
   return digits;
 }
 
+// Digits after the point; none of what is written by its powers of ten.
+const places = (text) => (/[.]\d+$/.exec(text)?.[0].length ?? 1) - 1;
+
 function short(text, least) {
   return text.replace(new RegExp(`(\\.\\d{${least}}\\d*?)0+$`), "$1");
 }
@@ -74,7 +77,8 @@ export function measured(value) {
 }
 
 /**
- * Numbers that stand beside each other to be compared: those that differ read differently.
+ * Numbers that stand beside each other to be compared: those that differ read differently, and where
+ * one takes more digits the others have them, too, so that their difference can be read.
  * @param {unknown[]} values
  * @param {(value: unknown) => string} write how each is written where that tells them apart
  * @returns {string[]}
@@ -83,17 +87,15 @@ export function apart(values, write = share) {
   const known = values.filter((value) => typeof value === "number");
   const isTold = (texts) =>
     known.every((one, n) => known.every((other, m) => isSame(one, other) || texts[n] !== texts[m]));
-  if (isTold(known.map(write))) return values.map(write);
-  for (let digits = 4; digits < 17; digits += 1) {
-    const longer = (value) => {
-      const [text, more] = [write(value), short(written(value, digits), 3)];
-      return text.length > more.length || text.includes("e") !== more.includes("e") ? text : more;
-    };
-    if (digits === 16 || isTold(known.map(longer))) {
-      return values.map((value) => (typeof value === "number" ? longer(value) : DASH));
-    }
-  }
-  return values.map(write);
+  const longer = (digits) => (value) => {
+    const [text, more] = [write(value), short(written(value, digits), 3)];
+    return text.length > more.length || text.includes("e") !== more.includes("e") ? text : more;
+  };
+  let shown = write;
+  for (let digits = 4; digits < 17 && !isTold(known.map(shown)); digits += 1) shown = longer(digits);
+  const most = Math.max(...known.map((value) => places(shown(value))));
+  if (most > 3) shown = longer(most);
+  return values.map((value) => (typeof value === "number" ? shown(value) : DASH));
 }
 
 /**
@@ -105,8 +107,6 @@ export function exact(value) {
   const isHeld = !Number.isInteger(value) || Number.isSafeInteger(value);
   return isHeld ? String(value) : value.toExponential();
 }
-
-const places = (text) => (/[.]\d+$/.exec(text)?.[0].length ?? 1) - 1;
 
 /**
  * How far two of somebody's own numbers are apart, with as many digits as these have.

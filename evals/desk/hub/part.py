@@ -18,7 +18,7 @@ from evals.models import ModelEval
 from evals.panels import intervals
 from predictions.desk.hub.parts import Hub, Job, Lack, Part, Scores, Step
 from predictions.desk.project_rows import shortened
-from predictions_api.wording import left
+from predictions_api.wording import left, number, plural
 
 #: Evaluations of the project that are looked at, the newest, beside one of each other version; of
 #: them some are listed.
@@ -114,7 +114,10 @@ def _lacks(
     """Versions without an evaluation, and the latest failure if nothing came after it."""
     named = [f"No evaluation of version {name} yet." for name in missing[:MOST_NAMED]]
     if len(missing) > MOST_NAMED:
-        named.append(f"{len(missing) - MOST_NAMED} more versions have no evaluation.")
+        least = "At least " if hub.overview.has_more_versions else ""
+        n_more = len(missing) - MOST_NAMED
+        have = plural(n_more, "version has", "versions have")
+        named.append(f"{least}{number(n_more)} more {have} no evaluation.")
     for text, name in zip(named, missing, strict=False):
         is_one = len(named) <= MOST_NAMED or text is not named[-1]
         step = Step("Evaluate", _new(hub, name if is_one else None))

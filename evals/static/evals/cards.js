@@ -108,6 +108,27 @@ export function withIds(regions) {
   return regions.map((region, id) => ({ ...region, id }));
 }
 
+/**
+ * Precision, recall and F1 of one image. The API rounds them to three decimals: what is 0 or 1 by
+ * that alone is that of the counts.
+ * @param {any} stats as the API has them
+ * @returns {{precision: number, recall: number, f1: number}}
+ */
+export function scoresOf(stats) {
+  const { truePositives: right, falsePositives: wrong, falseNegatives: missed } = stats;
+  const counted = {
+    precision: right / (right + wrong),
+    recall: right / (right + missed),
+    f1: (2 * right) / (2 * right + wrong + missed),
+  };
+  // Nothing at all scores 1; what an imported file says of an image may be of other counts.
+  const told = (name) => {
+    const isRounded = Math.abs(counted[name] - stats[name]) <= 0.0005 && [0, 1].includes(stats[name]);
+    return isRounded ? counted[name] : stats[name];
+  };
+  return { precision: told("precision"), recall: told("recall"), f1: told("f1") };
+}
+
 // What was said of whole images, where labels are compared: `cat, called dog`.
 function called(card) {
   const name = (label) => config.classes[label] ?? "nothing";
@@ -129,7 +150,7 @@ export function figure(card, { evaluation = null, note = null } = {}) {
   const { stats } = card;
   const counted =
     `${count(stats.truePositives)} right, ${count(stats.falsePositives)} false positives, ` +
-    `${count(stats.falseNegatives)} missed, F1 ${share(stats.f1)}`;
+    `${count(stats.falseNegatives)} missed, F1 ${share(scoresOf(stats).f1)}`;
   const text = ["classes", "tree"].includes(config.drawing) ? called(card) : counted;
   const prediction = predictionPage(card, evaluation ?? config.evalId);
   return el(

@@ -3,7 +3,7 @@
 import { scored } from "../desk/figures.js";
 import { Viewer } from "../desk/viewer.js";
 import { answer } from "./answers.js";
-import { fetchCards, isPictured, predictionPage, taskPage, withIds } from "./cards.js";
+import { fetchCards, isPictured, predictionPage, scoresOf, taskPage, withIds } from "./cards.js";
 import { count, el, fill, share, table } from "./dom.js";
 import { api } from "./server.js";
 import { config, read, watch } from "./state.js";
@@ -52,7 +52,7 @@ function facts(card) {
     el("span", {}, `${count(stats.truePositives)} right`),
     el("span", {}, `${count(stats.falsePositives)} false positives`),
     el("span", {}, `${count(stats.falseNegatives)} missed`),
-    el("span", {}, `F1 ${share(stats.f1)}`),
+    el("span", {}, `F1 ${share(scoresOf(stats).f1)}`),
     prediction && el("a", { href: prediction }, "To the prediction"),
     task && el("a", { href: task }, "Correct it on the task's page"),
   );

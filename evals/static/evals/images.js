@@ -2,7 +2,7 @@
 
 import { writerOf } from "../desk/figures.js";
 import { answer } from "./answers.js";
-import { MOST, fetchCards, gallery, imagePage, isPictured, picture, predictionPage } from "./cards.js";
+import { MOST, fetchCards, gallery, imagePage, isPictured, picture, predictionPage, scoresOf } from "./cards.js";
 import { count, el, fill, share, table } from "./dom.js";
 import { api } from "./server.js";
 import { cellAt, config, page, read, settled, watch, write } from "./state.js";
@@ -91,6 +91,7 @@ function rows(body, cards) {
     const card = cards.get(image.imageId);
     const prediction = predictionPage(card);
     const href = imagePage(image.imageId);
+    const scores = scoresOf(image.stats);
     return [
       el("a", { href }, image.imageName, image.flagged ? " (flagged)" : ""),
       card?.answer || !isPictured(card)
@@ -100,9 +101,9 @@ function rows(body, cards) {
       count(image.stats.truePositives),
       count(image.stats.falsePositives),
       count(image.stats.falseNegatives),
-      share(image.stats.precision),
-      share(image.stats.recall),
-      share(image.stats.f1),
+      share(scores.precision),
+      share(scores.recall),
+      share(scores.f1),
       ...(config.measure ? [writerOf(config.measure.higherIsBetter)(image.metrics?.[config.measure.name])] : []),
       prediction && el("a", { href: prediction }, `#${card.predictionId}`),
     ];

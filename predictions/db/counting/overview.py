@@ -61,7 +61,9 @@ SELECT
      FROM predictions_projectexport e
      WHERE e.project_id = %(project)s AND e.status = ANY(%(open)s)),
     ARRAY(SELECT b.id FROM predictions_mlbackend b
-        WHERE b.project_id = %(project)s ORDER BY b.id LIMIT {MOST_BACKENDS})
+        WHERE b.project_id = %(project)s ORDER BY b.id LIMIT {MOST_BACKENDS}),
+    (SELECT count(*) > {MOST_VERSIONS} FROM (SELECT 1 FROM v
+        WHERE name IS NOT NULL LIMIT {MOST_VERSIONS + 1}) w)
 """  # noqa: S608
 OPEN = (ProjectExport.Status.QUEUED, ProjectExport.Status.RUNNING)
 
@@ -104,8 +106,9 @@ class Overview:
     annotations: int = 0
     #: Marked as ground truth and not cancelled, of the last MOST + 1 annotations by task.
     ground_truths: int = 0
-    #: That of the newest prediction first.
+    #: That of the newest prediction first; of more than MOST_VERSIONS the first by name.
     versions: Sequence[Version] = field(default_factory=tuple)
+    has_more_versions: bool = False
     exports: Sequence[Export] = field(default_factory=tuple)
     #: Ids of its ML backends, MOST_BACKENDS at most.
     backends: Sequence[int] = ()
@@ -128,7 +131,7 @@ def overview_of(project_id: int) -> Overview:
     params = {"project": project_id, "open": list(OPEN)}
     row = fetch_one(OVERVIEW_SQL, params, slot=slots.of_project(project_id))
     assert row is not None
-    tasks, predictions, annotations, truths, versions, exports, backends = row
+    tasks, predictions, annotations, truths, versions, exports, backends, has_more = row
     return Overview(
         tasks,
         predictions,
@@ -138,6 +141,7 @@ def overview_of(project_id: int) -> Overview:
             Version(name, n, datetime.fromisoformat(latest))
             for name, n, latest in orjson.loads(versions)
         ),
+        has_more_versions=has_more,
         exports=[
             Export(pk, export_type, source, progress, datetime.fromisoformat(created))
             for pk, export_type, source, progress, created in orjson.loads(exports)

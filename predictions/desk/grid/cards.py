@@ -12,6 +12,7 @@ from predictions.desk.drawing import SHAPES, Drawn, drawn, shown_data
 from predictions.models import Project
 from predictions.pictures.addresses import shown_at
 from predictions.pictures.inline import DATA_IMAGE
+from predictions_api.wording import number
 
 #: Regions of each side that are drawn, or told in words.
 MOST_DRAWN = 300
@@ -65,7 +66,9 @@ def card(task: TaskCard, project: Project, kept: str) -> Card:
         said=_told(predicted),
         truth=_told(true),
         regions=[one for one in (*predicted, *true) if one["kind"] in SHAPES],
-        alt=f"Task {task.id} with {_counted(predicted)} predicted, {_counted(true)} true regions",
+        alt=f"Task {task.id} with"
+        f" {_counted(task.prediction_id, task.result, predicted)} predicted,"
+        f" {_counted(task.truth_id, task.truth, true)} true regions",
     )
 
 
@@ -117,8 +120,12 @@ def _told(regions: list[Drawn]) -> str:
     return _cut("; ".join(told[:MOST_TOLD]), MOST_TEXT) + more
 
 
-def _counted(regions: list[Drawn]) -> int:
-    return sum(region["kind"] in SHAPES for region in regions)
+def _counted(pk: int | None, result: Any, regions: list[Drawn]) -> str:
+    """How many are drawn, in words. Of one that is cut, or too large to be read, nobody knows."""
+    if pk is not None and result is None:
+        return "very many"
+    n = number(sum(region["kind"] in SHAPES for region in regions))
+    return f"at least {n}" if isinstance(result, list) and len(result) > MOST_DRAWN else n
 
 
 def _facts(data: Mapping[str, Any], key: str | None) -> list[tuple[str, str]]:

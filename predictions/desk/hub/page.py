@@ -14,7 +14,7 @@ from desk.page import Crumb, render_page
 from desk.workspace_admin import time_ago
 from predictions.api.exports import ProjectExportViewSet
 from predictions.db.counting import held
-from predictions.db.counting.overview import MOST, Overview, Version, overview_of
+from predictions.db.counting.overview import MOST, MOST_VERSIONS, Overview, Version, overview_of
 from predictions.desk.hub.parts import Hub, Part, Point, Scores, Step, parts_of
 from predictions.exports.project import SOURCES, TYPES
 from predictions.models import Project
@@ -50,6 +50,7 @@ def page(desk: Any, request: HttpRequest, pk: int) -> HttpResponse:
     overview = overview_of(pk)
     parts = parts_of(request, Hub(project, overview, may_write))
     scores = [part.scores for part in parts if part.scores is not None]
+    rows = _rows(project, overview, parts)
     return render_page(
         desk,
         request,
@@ -68,8 +69,8 @@ def page(desk: Any, request: HttpRequest, pk: int) -> HttpResponse:
         cards=[card for part in parts for card in part.cards],
         counts=_counts(project, overview),
         headings=[heading for one in scores for heading in one.headings],
-        notes=[one.note for one in scores if one.note],
-        rows=_rows(project, overview, parts)[:MOST_SHOWN],
+        notes=[*_cut(rows, overview), *(one.note for one in scores if one.note)],
+        rows=rows[:MOST_SHOWN],
         trends=[_drawn(one) for one in scores if len(one.trend) > 1],
         size=(WIDTH, HEIGHT),
         settings_url=reverse("admin:predictions_project_change", args=[pk]),
@@ -113,8 +114,28 @@ def _counts(project: Project, found: Overview) -> list[tuple[str, str, str, str]
     if found.ground_truths <= MOST < found.annotations:
         n_truths = f"at least {n_truths}"  # Those of the last annotations alone are counted.
     truth = ("Ground truth", "ground_truth", n_truths, truths)
-    versions = ("Model versions", "", number(len(found.versions)), "#versions")
+    versions = ("Model versions", "", _n_versions(found), "#versions")
     return [*counts[:2], truth, counts[2], versions]
+
+
+def _n_versions(found: Overview) -> str:
+    """How many versions have predictions: a count that stopped at MOST_VERSIONS."""
+    if found.has_more_versions:
+        return f"over {number(MOST_VERSIONS)}"
+    return number(len(found.versions))
+
+
+def _cut(rows: list[Row], found: Overview) -> list[str]:
+    """What the table of versions leaves out, in a sentence; none where it has them all."""
+    if found.has_more_versions:
+        n_shown = min(len(rows), MOST_SHOWN)
+        return [
+            f"{number(n_shown)} of {_n_versions(found)} versions are here: first those with "
+            f"scores; of the others only the first {number(MOST_VERSIONS)} by name are looked at."
+        ]
+    if len(rows) > MOST_SHOWN:
+        return [f"{number(MOST_SHOWN)} of {number(len(rows))} versions are here."]
+    return []
 
 
 def _list(model: str, project: Project) -> str:

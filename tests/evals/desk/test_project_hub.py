@@ -249,6 +249,44 @@ def test_what_is_missing_and_who_mends_it(
     assert "4 annotations will be marked" in asked.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("n", "counted", "note", "lacking"),
+    [
+        (50, "50", [], "45 more versions have no evaluation."),
+        (51, "51", ["50 of 51 versions are here."], "46 more versions have no evaluation."),
+        (200, "200", ["50 of 200 versions are here."], "195 more versions have no evaluation."),
+        (
+            201,
+            "over 200",
+            [
+                "50 of over 200 versions are here: first those with scores; of the others only "
+                "the first 200 by name are looked at."
+            ],
+            "At least 195 more versions have no evaluation.",
+        ),
+    ],
+)
+def test_very_many_versions_are_not_said_to_be_all(
+    desks: dict[str, Client],
+    ada: Caller,
+    project: Project,
+    n: int,
+    counted: str,
+    note: list[str],
+    lacking: str,
+) -> None:
+    result: list[Any] = []
+    said = [{"model_version": f"v{at:03}", "result": result} for at in range(n)]
+    true = [{"result": result, "ground_truth": True}]
+    load(ada, project, [{"data": {"image": "a.png"}, "annotations": true, "predictions": said}])
+    answer: Any = desks["reader"].get(f"{PROJECTS}{project.pk}/")
+    context = answer.context_data
+    assert {name: text for name, _, text, _ in context["counts"]}["Model versions"] == counted
+    assert context["notes"] == note
+    assert [lack.text for lack in context["lacks"]][-1] == lacking
+    assert len(context["rows"]) == 50
+
+
 def test_a_failure_is_named_until_something_follows(
     desks: dict[str, Client], ada: Caller, project: Project
 ) -> None:

@@ -104,7 +104,7 @@ def test_answers(ada: Caller, evaluation: ModelEval) -> None:
     # At the desk F1 is of a confidence, the measure that the kind is known by of all predictions.
     shown = desk_of(ada).get(page(evaluation, "data/numbers?split=test&confidence=20")).json()
     assert shown["f1"] == pytest.approx(1 / 3, abs=1e-12)
-    assert shown["primary"] == {**header["summary"]["primary"], "label": "F1"}
+    assert shown["primary"] == {**header["summary"]["primary"], "label": "F1 of all predictions"}
 
 
 def test_models_are_compared_by_what_the_kind_is_known_by(

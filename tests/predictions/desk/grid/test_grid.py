@@ -2,6 +2,7 @@
 
 import base64
 import json
+import random
 import re
 from collections.abc import Callable
 from html import unescape
@@ -82,6 +83,31 @@ def test_a_page_and_the_next(desk: Client, project: Project, tasks: list[int]) -
     assert desk.get(f"{address(project)}?page=2").content.decode().count("data-task=") == 6
     late = desk.get(f"{address(project)}?page=3").content.decode()
     assert "There are no more tasks." in late
+
+
+def test_regions_that_are_not_drawn_are_not_said_to_be_none(
+    desk: Client, ada: Caller, project: Project
+) -> None:
+    place = {"x": 1, "y": 1, "width": 1, "height": 1, "rectanglelabels": ["Car"]}
+    box = {"from_name": "label", "to_name": "image", "type": "rectanglelabels", "value": place}
+    # More than is read of a result, and nothing that could be stored in less.
+    large = [{**box, "meta": {"text": [random.Random(1).randbytes(150_000).hex()]}}]
+    body = [
+        {
+            "data": {"image": "http://images.test/1.jpg"},
+            "annotations": [{"result": [box] * 300, "ground_truth": True}],
+            "predictions": [{"result": result, "model_version": "v1"}],
+        }
+        for result in ([box] * 301, large, [])
+    ]
+    url = f"/api/projects/{project.pk}/import?return_task_ids=1"
+    ids = ada.client.post(url, body, format="json").json()["task_ids"]
+    found = data_of(desk.get(address(project)).content.decode())
+    assert [found[str(pk)]["alt"] for pk in ids] == [
+        f"Task {ids[0]} with at least 300 predicted, 300 true regions",
+        f"Task {ids[1]} with very many predicted, 300 true regions",
+        f"Task {ids[2]} with 0 predicted, 300 true regions",
+    ]
 
 
 @pytest.mark.parametrize(
