@@ -29,6 +29,8 @@ FARTHEST = 1e15
 OF_A_SECOND = 1000
 #: What Label Studio calls thousandths of a second, and what Python calls parts of one.
 THOUSANDTHS, PARTS = "%L", "%f"
+#: A format without it writes no date that digits alone could tell from a number.
+YEAR = "%Y"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +73,18 @@ def _channel(told: Any) -> int | None:
 
 def _moment(told: Any, name: str, time_format: str) -> tuple[float, bool]:
     """A number, or of a date the seconds since 1970, in UTC unless it says otherwise; and whether
-    it is a date. Text that holds a number is that number.
+    it is a date. Text that holds a number is that number. Either is a date where the format
+    writes one so.
     """
     date = _formatted(told, time_format) if isinstance(told, str) and time_format else None
     number = None if date else read_number(told)
+    if number is not None and YEAR in time_format:
+        date = _dated_digits(number, time_format)
+        number = None if date else number
     if number is not None and abs(number) <= FARTHEST:
         return number, False
     try:
-        if isinstance(told, str):
+        if date or isinstance(told, str):
             date = date or datetime.fromisoformat(told)
             return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp(), True
     except (ValueError, OverflowError):
@@ -92,6 +98,15 @@ def _formatted(text: str, time_format: str) -> datetime | None:
     with suppress(ValueError, re.error):
         return datetime.strptime(text, time_format.replace(THOUSANDTHS, PARTS))
     return None
+
+
+def _dated_digits(number: float, time_format: str) -> datetime | None:
+    """The date that is written by these digits, as 20240131 by `%Y%m%d`; None where they are not
+    what the format makes of a date: then they count something, such as milliseconds.
+    """
+    digits = f"{number:.0f}"
+    date = _formatted(digits, time_format) if number.is_integer() else None
+    return date if date and date.strftime(time_format) == digits else None
 
 
 @dataclass(frozen=True, slots=True)
