@@ -54,6 +54,8 @@ class Interval:
 def read_interval(value: Mapping[str, object], *, time_format: str = "") -> Interval:
     """The stretch of a region's value, the earlier end first. `MissingCoordinate` without one."""
     told = [_moment(value.get(name), name, time_format) for name in ("start", "end")]
+    if YEAR in time_format:
+        told = _with_digits(told, time_format)
     is_dated = any(is_date for _, is_date in told)
     start, end = sorted(
         moment / OF_A_SECOND if is_dated and not is_date else moment for moment, is_date in told
@@ -73,18 +75,14 @@ def _channel(told: Any) -> int | None:
 
 def _moment(told: Any, name: str, time_format: str) -> tuple[float, bool]:
     """A number, or of a date the seconds since 1970, in UTC unless it says otherwise; and whether
-    it is a date. Text that holds a number is that number. Either is a date where the format
-    writes one so.
+    it is a date. Text that holds a number is that number.
     """
     date = _formatted(told, time_format) if isinstance(told, str) and time_format else None
     number = None if date else read_number(told)
-    if number is not None and YEAR in time_format:
-        date = _dated_digits(number, time_format)
-        number = None if date else number
     if number is not None and abs(number) <= FARTHEST:
         return number, False
     try:
-        if date or isinstance(told, str):
+        if isinstance(told, str):
             date = date or datetime.fromisoformat(told)
             return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp(), True
     except (ValueError, OverflowError):
@@ -100,13 +98,21 @@ def _formatted(text: str, time_format: str) -> datetime | None:
     return None
 
 
-def _dated_digits(number: float, time_format: str) -> datetime | None:
-    """The date that is written by these digits, as 20240131 by `%Y%m%d`; None where they are not
-    what the format makes of a date: then they count something, such as milliseconds.
+def _with_digits(told: list[tuple[float, bool]], time_format: str) -> list[tuple[float, bool]]:
+    """Numbers as the dates that their digits write, as 20240131 by `%Y%m%d`; as they are where one
+    is not what the format makes of a date: then they count something, such as milliseconds.
     """
+    read = [moment if is_date else _dated(moment, time_format) for moment, is_date in told]
+    return told if None in read else [(moment, True) for moment in read if moment is not None]
+
+
+def _dated(number: float, time_format: str) -> float | None:
+    """The seconds since 1970 of the date in UTC that these digits are in the format."""
     digits = f"{number:.0f}"
     date = _formatted(digits, time_format) if number.is_integer() else None
-    return date if date and date.strftime(time_format) == digits else None
+    if date is None or date.strftime(time_format) != digits:
+        return None
+    return date.replace(tzinfo=UTC).timestamp()
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ MILLISECONDS = stretch(NOON * 1000, (NOON + 60) * 1000)
         (DIGITS, stretch("20240125", "20240205"), stretch(20240125, "2024-02-05"), 1, []),
         # No date: two digits of a month and a day are missing.
         (DIGITS, stretch(202411, 202412), stretch(202411, 202412), 1, []),
+        # Nor is one end enough.
+        (DIGITS, stretch(20241231, 20241299), stretch(20241231, 20241290), 1, []),
         (
             DIGITS,
             stretch("20200101", "20200103"),
