@@ -29,6 +29,8 @@ FARTHEST = 1e15
 OF_A_SECOND = 1000
 #: What Label Studio calls thousandths of a second, and what Python calls parts of one.
 THOUSANDTHS, PARTS = "%L", "%f"
+#: A format without it writes no date that digits alone could tell from a number.
+YEAR = "%Y"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Interval:
 def read_interval(value: Mapping[str, object], *, time_format: str = "") -> Interval:
     """The stretch of a region's value, the earlier end first. `MissingCoordinate` without one."""
     told = [_moment(value.get(name), name, time_format) for name in ("start", "end")]
+    if YEAR in time_format:
+        told = _with_digits(told, time_format)
     is_dated = any(is_date for _, is_date in told)
     start, end = sorted(
         moment / OF_A_SECOND if is_dated and not is_date else moment for moment, is_date in told
@@ -92,6 +96,23 @@ def _formatted(text: str, time_format: str) -> datetime | None:
     with suppress(ValueError, re.error):
         return datetime.strptime(text, time_format.replace(THOUSANDTHS, PARTS))
     return None
+
+
+def _with_digits(told: list[tuple[float, bool]], time_format: str) -> list[tuple[float, bool]]:
+    """Numbers as the dates that their digits write, as 20240131 by `%Y%m%d`; as they are where one
+    is not what the format makes of a date: then they count something, such as milliseconds.
+    """
+    read = [moment if is_date else _dated(moment, time_format) for moment, is_date in told]
+    return told if None in read else [(moment, True) for moment in read if moment is not None]
+
+
+def _dated(number: float, time_format: str) -> float | None:
+    """The seconds since 1970 of the date in UTC that these digits are in the format."""
+    digits = f"{number:.0f}"
+    date = _formatted(digits, time_format) if number.is_integer() else None
+    if date is None or date.strftime(time_format) != digits:
+        return None
+    return date.replace(tzinfo=UTC).timestamp()
 
 
 @dataclass(frozen=True, slots=True)

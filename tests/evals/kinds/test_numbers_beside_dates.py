@@ -12,6 +12,7 @@ SERIES = """<View><TimeSeriesLabels name="label" toName="ts"><Label value="run"/
 <TimeSeries name="ts" value="$csv" timeColumn="t" {more}>
 <Channel column="x"/></TimeSeries></View>"""
 DATED = 'timeFormat="%Y-%m-%d %H:%M:%S"'
+DIGITS = 'timeFormat="%Y%m%d"'
 NOON = 1_577_880_000  # 2020-01-01 12:00 UTC
 MESSAGE = (
     "1 stretches tell their time in numbers where others of the same recording tell dates: the "
@@ -44,6 +45,20 @@ MILLISECONDS = stretch(NOON * 1000, (NOON + 60) * 1000)
         (DATED, stretch(3, 9), stretch(3, 9), 1, []),
         ("", stretch(3, 9), stretch("3", "9.0"), 1, []),
         ("", stretch("20200101", "20200102"), stretch(20200101, 20200102), 1, []),
+        # Numbers that the format writes are its dates: five of eleven days, not 74 of 80.
+        (DIGITS, stretch(20240125, 20240205), stretch(20240131, 20240205.0), 0, []),
+        (DIGITS, stretch("20240125", "20240205"), stretch(20240125, "2024-02-05"), 1, []),
+        # No date: two digits of a month and a day are missing.
+        (DIGITS, stretch(202411, 202412), stretch(202411, 202412), 1, []),
+        # Nor is one end enough.
+        (DIGITS, stretch(20241231, 20241299), stretch(20241231, 20241290), 1, []),
+        (
+            DIGITS,
+            stretch("20200101", "20200103"),
+            stretch(NOON * 1000 - 43_200_000, (NOON + 129_600) * 1000),
+            1,
+            [WARNING],
+        ),
     ],
 )
 def test_numbers_beside_dates(

@@ -27,6 +27,16 @@ UNTOLD = (
     "must be a list, of the one label of the row, with a number for each class that the schema's "
     "metadata names. Else give a column `score`."
 )
+#: Of a list of numbers of which nobody knows whether it is a number for each class (`_is_hot`).
+HOT = (
+    "{told} may be a number for each class: write the numbers of the row's classes, each once "
+    "and rising, or their names."
+)
+#: Where a table of text would separate them.
+JOINED = (
+    "A ';' stands in {n} labels, such as {example!r}: each is read as the name of one class. "
+    "Write several classes of a row as a list."
+)
 ROWS_AT_ONCE = 256
 ABOUT = ("tokens", "text", "image")
 
@@ -73,6 +83,7 @@ def _read(source: Source, labels: Sequence[str], errors: Errors, *, is_predictio
         raise errors.stop(name, TWO_LABELS.format(label=column, other=other))
     others = [one for one in TOLD if is_prediction and one in table.columns]
     said: list[object] = []
+    joined: list[str] = []
     image = [one for one in ("image.path",) if table.about == "image" and _is_struct(table)]
     names = table.names.get(column) or table.names.get("label") or table.names.get("ner_tags") or ()
     data = _data_columns(table)
@@ -82,6 +93,8 @@ def _read(source: Source, labels: Sequence[str], errors: Errors, *, is_predictio
         place = f"{name}, row {n + 1}"
         make = _of_tokens if table.about == "tokens" else _of_class
         said.append(row.get(collected.VERSION))
+        if isinstance(row[column], str) and ";" in row[column]:
+            joined.append(row[column])
         task = make(row, table.about, column, names, place, errors)
         if task is not None:
             task.data = {key: _plain(row.get(key)) for key in data} | task.data
@@ -94,9 +107,15 @@ def _read(source: Source, labels: Sequence[str], errors: Errors, *, is_predictio
         kind=Kind.SPAN if table.about == "tokens" else Kind.CHOICE,
         scores_optional=True,
         classes=[] if table.about == "tokens" else names,
-        warnings=[collected.SPLIT_UNREAD] if "split" in table.columns else [],
+        warnings=_warnings(table, joined),
         key="image" if table.about == "image" else "text",
     )
+
+
+def _warnings(table: Table, joined: Sequence[str]) -> list[str]:
+    """`joined` are the labels with a `;` in them."""
+    unread = [collected.SPLIT_UNREAD] if "split" in table.columns else []
+    return [*unread, *(JOINED.format(n=len(joined), example=one) for one in joined[:1])]
 
 
 def _open(source: Source, errors: Errors) -> Table:
@@ -219,6 +238,9 @@ def _of_class(
     given = row[column]
     several = given if isinstance(given, list) else [given]
     numbers = [one for one in several if one is not None and one != -1]
+    if _is_hot(numbers, names):
+        errors.add(f"{place}, {column}", HOT.format(told=given))
+        return None
     labels = [_name(one, names, f"{place}, {column}", errors) for one in numbers]
     if None in labels:
         return None
@@ -228,6 +250,13 @@ def _of_class(
     if about == "image":
         return FileTask(image_name=shown.replace("\\", "/"), regions=regions, place=place)
     return FileTask(data={"text": shown}, regions=regions, place=place)
+
+
+def _is_hot(numbers: Sequence[Any], names: Sequence[str]) -> bool:
+    """Whether they may be no numbers of classes, but one for each class: whether it is there."""
+    if not all(type(one) is int for one in numbers):
+        return False
+    return len(set(numbers)) < len(numbers) or (len(names) == 2 and list(numbers) == [1, 0])
 
 
 def _score(

@@ -80,6 +80,18 @@ def test_scores_of_unknown_classes_are_refused(
     ]
 
 
+def test_labels_with_a_separator_of_other_tables_are_warned_of(ada: Caller, tmp_path: Path) -> None:
+    """`csv` reads two classes there."""
+    truth = write(tmp_path / "t.parquet", {"text": ["a", "b"], "label": ["x;y", "x"]})
+    listed = write(tmp_path / "s.parquet", {"text": ["a"], "label": [["x", "y;"]], "score": [1.0]})
+    _, warnings = both("parquet", truth, listed)
+    assert values(truths()) == [[{"choices": ["x;y"]}], [{"choices": ["x"]}]]
+    assert [one for one in warnings if ";" in one] == [
+        "Warning: A ';' stands in 1 labels, such as 'x;y': each is read as the name of one class. "
+        "Write several classes of a row as a list."
+    ]
+
+
 def test_scores_of_rows_without_a_class_are_not_needed(ada: Caller, tmp_path: Path) -> None:
     truth = write(tmp_path / "t.parquet", {"text": ["a"], "label": [1]}, CLASSES)
     found = {"text": ["a"], "prediction": [-1], "scores": [[0.5, 0.5]]}
@@ -107,6 +119,12 @@ def test_scores_of_tokens_are_refused(ada: Caller, tmp_path: Path) -> None:
          "{}, row 2, label: 2 is not among the 2 names of the schema's metadata."),
         ({"text": ["a", None], "label": [1, 1]}, CLASSES, "{}, row 2: has no text."),
         ({"text": ["a"], "label": [1.5]}, CLASSES, "{}, row 1, label: 1.5 is no class."),
+        ({"text": ["a", "b"], "label": [[0, 1], [1, 0]]}, CLASSES,
+         "{}, row 2, label: [1, 0] may be a number for each class: write the numbers of the row's "
+         "classes, each once and rising, or their names."),
+        ({"text": ["a"], "label": [[0, 0]]}, CLASSES,
+         "{}, row 1, label: [0, 0] may be a number for each class: write the numbers of the row's "
+         "classes, each once and rising, or their names."),
         ({"tokens": [["a", "b"]], "ner_tags": [[0]]}, TAGS,
          "{}, row 1: must have as many tokens as tags."),
         ({"tokens": [["a"]], "ner_tags": [[3]]}, TAGS,
