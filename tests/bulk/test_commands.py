@@ -64,16 +64,8 @@ def test_resumes_after_the_last_committed_batch(
         "Nothing of this batch is stored; 6 items before it are."
     )
     assert Prediction.objects.count() == 6
-    # The line is put right; neither the size nor the beginning of a long file would change.
-    good, bad = json.dumps(items[7]), json.dumps({"task": "none"})
-    source = path.read_text().replace(bad, good)
-    from predictions.imports import resumable
-
-    known_as = resumable.source_of(path)
-    path.write_text(source)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(resumable, "source_of", lambda path: known_as)
-        said = told("import_predictions", path, project=project.pk, batch=3, resume=True)
+    write(path, items)  # the line is put right, which makes the file another one
+    said = told("import_predictions", path, project=project.pk, batch=3, resume=True)
     assert said == "6 skipped: they had been imported before.\n4 predictions imported.\n"
     scores = Prediction.objects.order_by("id").values_list("score", flat=True)
     assert list(scores) == list(range(10))
@@ -87,6 +79,46 @@ def test_resuming_a_finished_import_does_nothing(
     said = told("import_predictions", path, project=project.pk, resume=True)
     assert said == "10 skipped: they had been imported before.\n0 predictions imported.\n"
     assert Prediction.objects.count() == 10
+
+
+def test_resumes_a_file_that_has_grown(tmp_path: Path, project: Project, tasks: list[int]) -> None:
+    items = items_of(tasks)
+    for n_items, n_before, batch in [(4, 0, 3), (9, 4, 2), (4, 4, 3), (10, 9, 3)]:
+        path = write(tmp_path / "in.ndjson", items[:n_items])
+        said = told("import_predictions", path, project=project.pk, batch=batch, resume=True)
+        assert said == (
+            f"{n_before} skipped: they had been imported before.\n"
+            f"{n_items - n_before} predictions imported.\n"
+        )
+    scores = Prediction.objects.order_by("id").values_list("score", flat=True)
+    assert list(scores) == list(range(10))
+
+
+def test_resuming_passes_over_nothing_of_another_file(
+    tmp_path: Path, project: Project, tasks: list[int]
+) -> None:
+    """Neither its size nor how it begins tells it apart: it differs behind its first mebibyte."""
+    long = {"task": tasks[0], "result": [{"id": "x" * (1 << 20)}], "model_version": "v1"}
+    files = [write(tmp_path / v, [long, {**long, "model_version": v}]) for v in ("v2", "v3")]
+    for path in files:
+        told("import_predictions", path, project=project.pk, batch=2, resume=True)
+    versions = Prediction.objects.order_by("id").values_list("model_version", flat=True)
+    assert list(versions) == ["v1", "v2", "v1", "v3"]
+
+
+def test_another_import_of_a_file_is_resumed_where_it_was_broken_off(
+    tmp_path: Path, project: Project, tasks: list[int]
+) -> None:
+    items = items_of(tasks)
+    path = write(tmp_path / "in.ndjson", items)
+    told("import_predictions", path, project=project.pk)
+    write(path, [*items[:4], {"task": "none"}, *items[5:]])
+    with pytest.raises(CommandError, match="Nothing of this batch is stored; 4 items before it"):
+        told("import_predictions", path, project=project.pk, batch=2)
+    write(path, items)
+    said = told("import_predictions", path, project=project.pk, resume=True)
+    assert said == "4 skipped: they had been imported before.\n6 predictions imported.\n"
+    assert Prediction.objects.count() == 20
 
 
 def test_upsert_replaces(tmp_path: Path, project: Project, tasks: list[int]) -> None:
