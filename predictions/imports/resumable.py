@@ -19,8 +19,9 @@ from predictions_api.http.errors import ParquetMissing
 
 FORMATS = ("ndjson", "json", "parquet")
 BLOCK_BYTES = 1 << 20
-# Columns of a Parquet file that an import reads; the rest of an exported file is the store's own.
-COLUMNS = ("task", "result", "score", "model_version")
+# Columns of an exported Parquet file that are the store's own: the rest is read as JSON's keys are.
+OWN = {"id", "project", "created_at", "updated_at", "model", "model_run"}
+JSON_TEXTS = ("result", "neighbors")
 
 
 @dataclass(slots=True)
@@ -55,10 +56,11 @@ def _parquet_items(file: IO[bytes]) -> Iterator[Any]:
     except ImportError:
         raise ParquetMissing from None
     for batch in ParquetFile(file).iter_batches():
-        names = [name for name in COLUMNS if name in batch.schema.names]
+        names = [name for name in batch.schema.names if name not in OWN]
         for row in batch.select(names).to_pylist():
-            if isinstance(row.get("result"), str):
-                row["result"] = parse_fast(row["result"].encode())
+            for name in JSON_TEXTS:
+                if isinstance(row.get(name), str):
+                    row[name] = parse_fast(row[name].encode())
             yield row
 
 

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
 
@@ -50,6 +52,31 @@ def test_what_is_exported_can_be_imported(
     after = list(Prediction.objects.order_by("id").values("task_id", "result", "score"))
     assert after == before
     assert set(Prediction.objects.values_list("model_version", flat=True)) == {"v1"}
+
+
+@pytest.mark.parametrize("name", ["ndjson", "json", "parquet"])
+def test_what_an_evaluation_wrote_comes_in_again(
+    tmp_path: Path, project: Project, tasks: list[int], name: str
+) -> None:
+    written = {"cluster": 4, "mislabeling": 0.7, "neighbors": tasks[1:3]}
+    items = [{**items_of(tasks, 1)[0], **written}, *items_of(tasks, 2)[1:]]
+    told("import_predictions", write(tmp_path / "in.ndjson", items), project=project.pk)
+    path = tmp_path / f"out.{name}"
+    told("export_predictions", path, project=project.pk)
+    told("import_predictions", path, project=project.pk, upsert=True)
+    rows = Prediction.objects.order_by("id").values("cluster", "mislabeling", "neighbors")
+    assert list(rows) == [written, {"cluster": None, "mislabeling": 0.0, "neighbors": None}]
+
+
+def test_parquet_with_a_confidence_in_the_place_of_a_score(
+    tmp_path: Path, project: Project, tasks: list[int]
+) -> None:
+    path = tmp_path / "in.parquet"
+    columns = {"task": tasks[:1], "result": ["[]"], "confidence": [0.2]}
+    pq.write_table(pa.table(columns), path)
+    with pytest.raises(CommandError, match=r"Prediction\[confidence\]: did you mean score\?"):
+        told("import_predictions", path, project=project.pk)
+    assert not Prediction.objects.exists()
 
 
 def test_resumes_after_the_last_committed_batch(
