@@ -74,7 +74,8 @@ def test_every_way_of_asking(ada: Caller, project: Project, task: int) -> None:
     for operator, value, total in [("equal", " v1 ", 1), ("not_equal", " v1 ", 0)]:
         item = {**column, "operator": operator, "value": value}
         query = json.dumps({"filters": {"conjunction": "and", "items": [item]}})
-        found = ada.client.get("/api/tasks/", {"project": project.pk, "query": query})
+        asked: Any = {"project": project.pk, "query": query}
+        found = ada.client.get("/api/tasks/", asked)
         assert found.json()["total"] == total, operator
     versions = f"/api/projects/{project.pk}/model-versions/"
     gone = ada.client.delete(versions, {"model_version": " v1"}, format="json")
