@@ -29,8 +29,11 @@ from predictions.api.viewset import json_response
 from predictions.filters.tasks import of_selection
 from predictions.models import MLBackend
 from predictions_api.http.fields import unknown_pk
+from predictions_api.http.parameters import NoParameters
 
 NO_JOB = "No PredictionJob matches the given query."
+
+ALL_TASKS = "All tasks are asked about: leave the body out. POST …/prediction-jobs/ chooses tasks."
 
 
 class JobViewSet(BackendRows):
@@ -57,6 +60,7 @@ class JobViewSet(BackendRows):
     @audit.recorded("prediction_job.created")
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
         backend = self.backend("backend_pk")
+        NoParameters.read_strictly(request.query_params)
         serializer = NewJobSerializer(data=as_sent(request.data or {}))
         serializer.is_valid(raise_exception=True)
         values = serializer.validated_data
@@ -125,7 +129,9 @@ class JobViewSet(BackendRows):
     @audit.recorded("prediction_job.created")
     def predict(self, request: Request, **kwargs: Any) -> HttpResponse:
         backend = self.backend()
-        asked = PredictParameters.read(request.query_params)
+        asked = PredictParameters.read_strictly(request.query_params)
+        if request.data:
+            raise ValidationError([ALL_TASKS])
 
         def made() -> HttpResponse:
             tasks = jobs.every_task(backend.project_id)

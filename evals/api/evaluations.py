@@ -24,6 +24,7 @@ from evals.documents.refusals import InvalidImport, ProjectNotFound, Refusal, Re
 from evals.imports import save
 from evals.jobs import requests, state
 from evals.models import ModelEval
+from evals.panels.query import Query
 from evals.reports.comparison import comparison
 from evals.reports.difference import difference
 from evals.reports.evaluations import document_of, listed
@@ -79,6 +80,7 @@ class EvaluationViewSet(EvaluationRoutes):
     def create(self, request: Request, workspace: str) -> HttpResponse:
         def start() -> HttpResponse:
             mine = self.workspace()
+            Query.asked_strictly(request.query_params)
             serializer = ComputeSerializer(data=request.data)
             serializer.is_valid(raise_exception=True)
             evaluation = requests.create(serializer.validated_data, workspace_id=mine.pk)
@@ -170,6 +172,7 @@ class EvaluationViewSet(EvaluationRoutes):
     @audit.recorded("evaluation.changed", "evaluation {eval_id}")
     def partial_update(self, request: Request, workspace: str, eval_id: str) -> HttpResponse:
         evaluation = self.evaluation()
+        Query.asked_strictly(request.query_params)
         serializer = AcceptanceSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         change = state.accept if serializer.validated_data["accepted"] else state.withdraw
@@ -201,6 +204,7 @@ class EvaluationViewSet(EvaluationRoutes):
     def rerun(self, request: Request, workspace: str, eval_id: str) -> HttpResponse:
         def repeat() -> HttpResponse:
             found = self.evaluation()
+            Query.asked_strictly(request.query_params)
             if request.data:
                 raise Refusal(
                     "A rerun makes the same request again: leave the body out, or POST another."

@@ -29,6 +29,7 @@ from predictions_api.http.parameters import (
 #: Where what would narrow a list, or an action, is read.
 IN_BODY = "It goes into the body."
 IN_QUERY = "It goes into the query."
+OF_UPSERT = "An import of tasks makes new tasks. Imports of predictions take upsert."
 OF_VIEW = "POST /api/projects/{id}/exports/ exports the tasks of a saved view."
 
 
@@ -245,6 +246,9 @@ class ProjectExportParameters(ExportTypeParameters, EscapeParameters):
         values = super().read(query)
         if values["model_version"] is not None and values["source"] != "predictions":
             raise ValidationError({"model_version": ["Goes with source=predictions."]})
+        for name in ("ids", "ids[]"):
+            if name in query and values[name] is None:  # a script that chose no task
+                raise ValidationError({name: ["Names no task: leave it out to export all."]})
         given = [values[name] for name in ("ids", "ids[]") if values[name] is not None]
         return {**values, "ids": [one for ids in given for one in ids] if given else None}
 
@@ -263,6 +267,7 @@ class TaskImportParameters(LoadParameters):
     preannotated_from_fields = WordsParameter(
         help_text="Comma-separated: these fields of the data become predictions."
     )
+    upsert = RefusedParameter(reason=OF_UPSERT, unless={"false", "0"})
 
 
 class ActionListParameters(Parameters):

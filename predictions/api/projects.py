@@ -31,7 +31,7 @@ from predictions.db.documents import Document
 from predictions.models import Project
 from predictions_api.http.fields import refuse_unread
 from predictions_api.http.pagination import NumberedPages
-from predictions_api.http.parameters import ordered
+from predictions_api.http.parameters import NoParameters, ordered
 from predictions_api.http.storable import Refused, json_text
 
 
@@ -158,6 +158,7 @@ class ProjectViewSet(Rows):
         if not isinstance(body, dict) or "model_version" not in body:
             raise ValidationError(["model_version param is required"])
         refuse_unread(body, ["model_version"])
+        NoParameters.read_strictly(request.query_params)
         version = body["model_version"]
         if version is not None:
             try:

@@ -37,9 +37,13 @@ from predictions.db.places import project_exists
 from predictions.filters.tasks import TaskFilter, of_list
 from predictions.models import Annotation, Task
 from predictions_api.http.fields import unknown_pk
-from predictions_api.http.parameters import ordered_documents
+from predictions_api.http.parameters import NoParameters, ordered_documents
 
 STAYS = "An annotation stays on its task; make another one there."
+ALL_TASKS = (
+    "All tasks of the project are deleted: leave the body out. "
+    "POST /api/dm/actions?id=delete_tasks deletes those that are chosen."
+)
 IMPORTED = "A task with these inside is imported: POST /api/projects/{id}/import."
 NO_PROJECT_NAMED = {"detail": "Neither project nor view id specified"}
 
@@ -106,6 +110,9 @@ class ProjectTaskViewSet(TaskPages):
     @audit.recorded("selection.delete_tasks", "project {project_pk}")
     def destroy_many(self, request: Request, **kwargs: Any) -> HttpResponse:
         project_id = self.known_project(self.row_id("project_pk"))
+        NoParameters.read_strictly(request.query_params)
+        if request.data:
+            raise ValidationError([ALL_TASKS])
         tasks.delete_all_tasks(project_id, self.access())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -233,6 +240,7 @@ class AnnotationViewSet(Rows):
     @audit.recorded("annotations.marked")
     def mark(self, request: Request, **kwargs: Any) -> HttpResponse:
         access, asked = self.access(), self.checked(MarkSerializer)
+        NoParameters.read_strictly(request.query_params)
         is_truth, project_id = asked["ground_truth"], asked.get("project")
         if project_id is None:
             n = mark_chosen(asked["ids"], is_truth=is_truth, access=access)

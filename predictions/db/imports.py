@@ -331,14 +331,21 @@ def name_first_version(project: Project, version: str) -> None:
     Project.objects.filter(pk=project.pk, model_version="").update(model_version=version)
 
 
-def committed_items(project_id: int, source: str) -> int:
-    """How many items of a file earlier imports have committed."""
-    noted = ImportCheckpoint.objects.filter(project_id=project_id, source=source)
-    return noted.values_list("n_items", flat=True).first() or 0
+def checkpoints(project_id: int) -> list[tuple[str, int]]:
+    """What files of earlier imports are known by, and how many items of each are committed: the
+    newest first.
+    """
+    noted = ImportCheckpoint.objects.filter(project_id=project_id).order_by("-updated_at", "-id")
+    return list(noted.values_list("source", "n_items"))
 
 
-def note_committed(project_id: int, source: str, n_items: int) -> None:
-    """Notes how far a file has got; belongs into the transaction that stores its items."""
-    ImportCheckpoint.objects.update_or_create(
+def note_committed(project_id: int, source: str, n_items: int, *, instead_of: str | None) -> bool:
+    """Notes how far a file has got, `instead_of` an earlier note of the same import; belongs into
+    the transaction that stores its items. False where it had been noted before.
+    """
+    if instead_of is not None:
+        ImportCheckpoint.objects.filter(project_id=project_id, source=instead_of).delete()
+    _, is_new = ImportCheckpoint.objects.update_or_create(
         project_id=project_id, source=source, defaults={"n_items": n_items}
     )
+    return is_new

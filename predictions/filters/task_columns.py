@@ -195,6 +195,8 @@ def _version_clause(operator: str, value: Any) -> Clause:
     # The column is a list: one that names several asks for any of them.
     if isinstance(value, list) and operator in {"contains", "equal"}:
         operator = "in_list"
+    if operator == "equal" and isinstance(value, str):
+        value = value.strip()  # as versions are stored
     return _of_predictions(_text_clause("q.model_version", operator, value))
 
 

@@ -90,6 +90,12 @@ class Parameters(serializers.Serializer[Any]):
         return cls.read(query)
 
 
+class NoParameters(Parameters):
+    """Of an operation on many rows that reads nothing of its address: what stands there would do it
+    to more of them than was meant.
+    """
+
+
 class Declared(NamedTuple):
     """What a class of parameters declares."""
 
@@ -111,7 +117,15 @@ def _declared(parameters: type[Parameters]) -> Declared:
         for name, field in fields.items()
         if field.required
     }
-    return Declared(fields, defaults, required, by_letters(fields))
+    return Declared(fields, defaults, required, {**_other_names(fields), **by_letters(fields)})
+
+
+def _other_names(fields: Mapping[str, object]) -> dict[str, str]:
+    """What other tools, and this API elsewhere, call an id and a version: passed over, they would
+    let everything through.
+    """
+    ids = {f"{name}id": name for name in ("project", "task") if name in fields}
+    return ids | ({"version": "model_version"} if "model_version" in fields else {})
 
 
 def _text_of(query: Mapping[str, str], name: str, field: Any) -> str:

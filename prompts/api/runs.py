@@ -16,6 +16,7 @@ from accounts import audit
 from predictions.api.idempotency import once
 from predictions.api.viewset import json_response
 from predictions_api.http.pagination import page_url
+from predictions_api.http.parameters import NoParameters
 from prompts.api import filters, told
 from prompts.api import schema as docs
 from prompts.api.parameters import (
@@ -78,6 +79,7 @@ class RunViewSet(RunRows):
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
         def begin() -> HttpResponse:
             version = self.version()
+            NoParameters.read_strictly(request.query_params)
             values = self.checked(ModelRunSerializer)
             run = start.requested(values, version, self.access())
             audit.note(request, target=f"run {run.pk}", project=run.project_id)

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
 
@@ -52,6 +54,31 @@ def test_what_is_exported_can_be_imported(
     assert set(Prediction.objects.values_list("model_version", flat=True)) == {"v1"}
 
 
+@pytest.mark.parametrize("name", ["ndjson", "json", "parquet"])
+def test_what_an_evaluation_wrote_comes_in_again(
+    tmp_path: Path, project: Project, tasks: list[int], name: str
+) -> None:
+    written = {"cluster": 4, "mislabeling": 0.7, "neighbors": tasks[1:3]}
+    items = [{**items_of(tasks, 1)[0], **written}, *items_of(tasks, 2)[1:]]
+    told("import_predictions", write(tmp_path / "in.ndjson", items), project=project.pk)
+    path = tmp_path / f"out.{name}"
+    told("export_predictions", path, project=project.pk)
+    told("import_predictions", path, project=project.pk, upsert=True)
+    rows = Prediction.objects.order_by("id").values("cluster", "mislabeling", "neighbors")
+    assert list(rows) == [written, {"cluster": None, "mislabeling": 0.0, "neighbors": None}]
+
+
+def test_parquet_with_a_confidence_in_the_place_of_a_score(
+    tmp_path: Path, project: Project, tasks: list[int]
+) -> None:
+    path = tmp_path / "in.parquet"
+    columns = {"task": tasks[:1], "result": ["[]"], "confidence": [0.2]}
+    pq.write_table(pa.table(columns), path)
+    with pytest.raises(CommandError, match=r"Prediction\[confidence\]: did you mean score\?"):
+        told("import_predictions", path, project=project.pk)
+    assert not Prediction.objects.exists()
+
+
 def test_resumes_after_the_last_committed_batch(
     tmp_path: Path, project: Project, tasks: list[int]
 ) -> None:
@@ -64,16 +91,8 @@ def test_resumes_after_the_last_committed_batch(
         "Nothing of this batch is stored; 6 items before it are."
     )
     assert Prediction.objects.count() == 6
-    # The line is put right; neither the size nor the beginning of a long file would change.
-    good, bad = json.dumps(items[7]), json.dumps({"task": "none"})
-    source = path.read_text().replace(bad, good)
-    from predictions.imports import resumable
-
-    known_as = resumable.source_of(path)
-    path.write_text(source)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(resumable, "source_of", lambda path: known_as)
-        said = told("import_predictions", path, project=project.pk, batch=3, resume=True)
+    write(path, items)  # the line is put right, which makes the file another one
+    said = told("import_predictions", path, project=project.pk, batch=3, resume=True)
     assert said == "6 skipped: they had been imported before.\n4 predictions imported.\n"
     scores = Prediction.objects.order_by("id").values_list("score", flat=True)
     assert list(scores) == list(range(10))
@@ -87,6 +106,46 @@ def test_resuming_a_finished_import_does_nothing(
     said = told("import_predictions", path, project=project.pk, resume=True)
     assert said == "10 skipped: they had been imported before.\n0 predictions imported.\n"
     assert Prediction.objects.count() == 10
+
+
+def test_resumes_a_file_that_has_grown(tmp_path: Path, project: Project, tasks: list[int]) -> None:
+    items = items_of(tasks)
+    for n_items, n_before, batch in [(4, 0, 3), (9, 4, 2), (4, 4, 3), (10, 9, 3)]:
+        path = write(tmp_path / "in.ndjson", items[:n_items])
+        said = told("import_predictions", path, project=project.pk, batch=batch, resume=True)
+        assert said == (
+            f"{n_before} skipped: they had been imported before.\n"
+            f"{n_items - n_before} predictions imported.\n"
+        )
+    scores = Prediction.objects.order_by("id").values_list("score", flat=True)
+    assert list(scores) == list(range(10))
+
+
+def test_resuming_passes_over_nothing_of_another_file(
+    tmp_path: Path, project: Project, tasks: list[int]
+) -> None:
+    """Neither its size nor how it begins tells it apart: it differs behind its first mebibyte."""
+    long = {"task": tasks[0], "result": [{"id": "x" * (1 << 20)}], "model_version": "v1"}
+    files = [write(tmp_path / v, [long, {**long, "model_version": v}]) for v in ("v2", "v3")]
+    for path in files:
+        told("import_predictions", path, project=project.pk, batch=2, resume=True)
+    versions = Prediction.objects.order_by("id").values_list("model_version", flat=True)
+    assert list(versions) == ["v1", "v2", "v1", "v3"]
+
+
+def test_another_import_of_a_file_is_resumed_where_it_was_broken_off(
+    tmp_path: Path, project: Project, tasks: list[int]
+) -> None:
+    items = items_of(tasks)
+    path = write(tmp_path / "in.ndjson", items)
+    told("import_predictions", path, project=project.pk)
+    write(path, [*items[:4], {"task": "none"}, *items[5:]])
+    with pytest.raises(CommandError, match="Nothing of this batch is stored; 4 items before it"):
+        told("import_predictions", path, project=project.pk, batch=2)
+    write(path, items)
+    said = told("import_predictions", path, project=project.pk, resume=True)
+    assert said == "4 skipped: they had been imported before.\n6 predictions imported.\n"
+    assert Prediction.objects.count() == 20
 
 
 def test_upsert_replaces(tmp_path: Path, project: Project, tasks: list[int]) -> None:

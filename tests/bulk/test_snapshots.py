@@ -259,3 +259,12 @@ def test_who_may_delete(
     job = create(ada, project).json()
     assert someone(who).delete(job["url"]).status_code == status
     assert ProjectExport.objects.exists() == (status != 204)
+
+
+def test_what_the_address_says_is_refused(ada: Caller, filled: Project) -> None:
+    """Another type would be exported than was asked for."""
+    path = f"/api/projects/{filled.pk}/exports/?exportType=CSV"
+    answer = ada.client.post(path, {}, format="json")
+    assert answer.status_code == 400
+    assert list(answer.json()["validation_errors"]) == ["exportType"]
+    assert not ProjectExport.objects.exists()

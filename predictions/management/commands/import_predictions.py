@@ -2,6 +2,7 @@
 
 import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ from rest_framework.exceptions import APIException, ValidationError
 from tqdm import tqdm
 
 from accounts import audit
-from predictions.db.imports import committed_items
 from predictions.imports import resumable
 from predictions.models import Project
 
@@ -31,7 +31,9 @@ class Command(BaseCommand):
             "--batch", type=int, default=20_000, metavar="N", help="predictions a transaction"
         )
         parser.add_argument(
-            "--resume", action="store_true", help="go on after the last committed batch"
+            "--resume",
+            action="store_true",
+            help="go on after the last committed batch; what follows it may have been mended",
         )
         parser.add_argument(
             "--upsert", action="store_true", help="replace those of the same task and version"
@@ -47,32 +49,39 @@ class Command(BaseCommand):
         if options["file"] == "-":
             if options["resume"]:
                 raise CommandError("Standard input cannot be resumed: give a file.")
-            self._import(project, sys.stdin.buffer, "standard input", options)
+            self._import(project, sys.stdin.buffer, options)
             return
         path = Path(options["file"])
         try:
             with path.open("rb") as file:
-                self._import(project, file, resumable.source_of(path), options)
+                self._import(project, file, options)
         except OSError as exc:
             raise CommandError(str(exc)) from None
 
-    def _import(self, project: Project, file: Any, source: str, options: dict[str, Any]) -> None:
+    def _import(self, project: Project, file: Any, options: dict[str, Any]) -> None:
         suffix = Path(options["file"]).suffix.lstrip(".")
         name = options["format"] or (suffix if suffix in resumable.FORMATS else "ndjson")
         quiet = options["verbosity"] == 0
+        outcome = resumable.Outcome()
+
+        def read() -> Iterator[Any]:
+            if options["resume"]:
+                file.seek(0)
+            return resumable.items_of(file, name)
+
         with tqdm(unit=" predictions", unit_scale=True, disable=quiet or None) as bar:
             try:
-                outcome = resumable.run(
+                resumable.run(
                     project,
-                    resumable.items_of(file, name),
-                    source=source,
+                    read,
                     batch_size=options["batch"],
                     upsert=options["upsert"],
                     resume=options["resume"],
                     advance=bar.update,
+                    outcome=outcome,
                 )
             except ValidationError as exc:
-                raise CommandError(self._told(exc, project, source)) from None
+                raise CommandError(_told(exc, outcome)) from None
             except APIException as exc:
                 raise CommandError(str(exc.detail)) from None
         audit.by_command(
@@ -85,7 +94,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{outcome.n_skipped} skipped: they had been imported before.")
         self.stdout.write(f"{outcome.n_created} predictions imported.")
 
-    def _told(self, exc: ValidationError, project: Project, source: str) -> str:
-        reasons = "\n".join(str(reason) for reason in exc.get_full_details() and exc.detail)
-        kept = committed_items(project.pk, source)
-        return f"{reasons}\nNothing of this batch is stored; {kept} items before it are."
+
+def _told(exc: ValidationError, outcome: resumable.Outcome) -> str:
+    reasons = "\n".join(str(reason) for reason in exc.get_full_details() and exc.detail)
+    kept = outcome.n_committed
+    return f"{reasons}\nNothing of this batch is stored; {kept} items before it are."

@@ -271,3 +271,15 @@ def test_a_deleted_backend_takes_its_jobs(
     assert ada.client.delete(f"/api/ml/{backend.pk}").status_code == 204
     assert not PredictionJob.objects.exists()
     assert [row.model_id for row in Prediction.objects.all()] == [None]
+
+
+def test_chosen_tasks_are_not_all(ada: Caller, make_backend: MakeBackend) -> None:
+    """No more is asked about than somebody meant."""
+    path = f"/api/ml/{make_backend().pk}"
+    for address in (f"{path}/predict", f"{path}/prediction-jobs/"):
+        answer = ada.client.post(f"{address}?tasks=1", {}, format="json")
+        assert_invalid(answer, {"tasks": ["There is no such parameter: leave it out."]})
+    answer = ada.client.post(f"{path}/predict", {"tasks": [1]}, format="json")
+    told = "All tasks are asked about: leave the body out. POST …/prediction-jobs/ chooses tasks."
+    assert_invalid(answer, {"non_field_errors": [told]})
+    assert not PredictionJob.objects.exists()

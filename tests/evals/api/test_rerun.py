@@ -188,3 +188,20 @@ def test_a_body_is_refused(ada: Caller, evaluation: ModelEval) -> None:
     answer = ada.client.post(f"{path_of(evaluation)}/rerun", {"confidence": 50}, format="json")
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
     assert ada.client.post(f"{path_of(evaluation)}/rerun", {}, format="json").status_code == 202
+
+
+def test_what_the_address_says_is_refused(
+    ada: Caller, evaluation: ModelEval, project: Project
+) -> None:
+    """It would be computed, or marked, otherwise than was asked for."""
+    body = {"project": project.pk, "modelVersion": "v1"}
+    mine = path_of(evaluation)
+    answers = [
+        ada.client.post("/lab/model-evals?confidence=50", body, format="json"),
+        ada.client.post(f"{mine}/rerun?confidence=50"),
+        ada.client.patch(f"{mine}?confidence=50", {"accepted": True}, format="json"),
+    ]
+    told = "The query of this route has no 'confidence'."
+    for answer in answers:
+        assert (answer.status_code, answer.json()["message"]) == (400, told)
+    assert list(ModelEval.objects.values_list("pk", "is_accepted")) == [(evaluation.pk, False)]

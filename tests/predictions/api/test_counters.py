@@ -156,8 +156,7 @@ class Store:
         task, project = self.task()
         resumable.run(
             Project.objects.get(pk=project),
-            iter([self.prediction(task) for _ in range(3)]),
-            source=f"{self.random.random()}",
+            lambda: [self.prediction(task) for _ in range(3)],
             batch_size=2,
         )
 

@@ -48,6 +48,22 @@ def test_deletes_all_of_one_project(
     assert again.status_code == 204
 
 
+@pytest.mark.parametrize("name", ["ids", "view", "query"])
+def test_chosen_tasks_are_not_all(ada: Caller, full: Project, name: str) -> None:
+    """Nothing is deleted where somebody meant some of them."""
+    path = f"/api/projects/{full.pk}/tasks/"
+    answer = ada.client.delete(f"{path}?{name}=1")
+    assert answer.status_code == 400
+    assert answer.json()["validation_errors"] == {
+        name: ["There is no such parameter: leave it out."]
+    }
+    answer = ada.client.delete(path, {"selectedItems": {"all": False}}, format="json")
+    assert answer.status_code == 400
+    assert "leave the body out" in answer.json()["validation_errors"]["non_field_errors"][0]
+    assert left() == (3, 3, 3)
+    assert ada.client.delete(path, {}, format="json").status_code == 204
+
+
 def test_who_may(ada: Caller, rita: Caller, olga: Caller, full: Project) -> None:
     path = f"/api/projects/{full.pk}/tasks/"
     detail = "A reader may not change anything in this workspace."

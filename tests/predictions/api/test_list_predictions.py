@@ -144,6 +144,9 @@ def test_filters(ada: Caller, two_projects: dict[str, int], query: str, expected
         ),
         ("score__gte=0.5", "score__gte", "There is no such parameter: did you mean score_gte?"),
         ("Project=1", "Project", "There is no such parameter: did you mean project?"),
+        ("project_id=1", "project_id", "There is no such parameter: did you mean project?"),
+        ("task_id=1", "task_id", "There is no such parameter: did you mean task?"),
+        ("version=v1", "version", "There is no such parameter: did you mean model_version?"),
     ],
 )
 def test_what_a_list_would_pass_over_is_refused(

@@ -205,3 +205,16 @@ def test_white_space_around_an_id_in_a_form(ada: Caller, made: list[int], text: 
     body = {"ids": [text.format(made[0])], "ground_truth": "true"}
     answer = ada.client.patch(PATH, body, format="multipart")
     assert (answer.status_code, answer.json()) == (200, {"updated": 1})
+
+
+@pytest.mark.parametrize("name", ["task", "ids"])
+def test_what_the_address_chooses_is_refused(
+    ada: Caller, project: Project, made: list[int], name: str
+) -> None:
+    """It would be done to all of the project."""
+    before = marked()
+    body = {"project": project.pk, "ground_truth": False}
+    answer = ada.client.patch(f"{PATH}?{name}={made[0]}", body, format="json")
+    assert answer.status_code == 400
+    assert list(answer.json()["validation_errors"]) == [name]
+    assert marked() == before

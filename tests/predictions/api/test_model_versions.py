@@ -206,3 +206,12 @@ def test_the_number_of_statements(
         ada.client.get(url)
     with django_assert_num_queries(3 + RECORDED):
         ada.client.delete(url, {"model_version": "v0"}, format="json")
+
+
+def test_a_task_in_the_address_does_not_narrow_a_deletion(
+    ada: Caller, url: str, versions: None, task: int
+) -> None:
+    answer = ada.client.delete(f"{url}?task={task}", {"model_version": "new"}, format="json")
+    assert answer.status_code == 400
+    assert list(answer.json()["validation_errors"]) == ["task"]
+    assert Prediction.objects.filter(model_version="new").count() == 2

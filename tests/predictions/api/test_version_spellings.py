@@ -1,5 +1,6 @@
 """One model version has one name, whichever way it comes in and however it is written."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -69,6 +70,13 @@ def test_every_way_of_asking(ada: Caller, project: Project, task: int) -> None:
     where: Any = {"project": project.pk, "model_version": " v1 "}
     listed = ada.client.get("/api/predictions/", where)
     assert [row["id"] for row in listed.json()] == [made["id"]]
+    column = {"filter": "filter:tasks:predictions_model_versions", "type": "String"}
+    for operator, value, total in [("equal", " v1 ", 1), ("not_equal", " v1 ", 0)]:
+        item = {**column, "operator": operator, "value": value}
+        query = json.dumps({"filters": {"conjunction": "and", "items": [item]}})
+        asked: Any = {"project": project.pk, "query": query}
+        found = ada.client.get("/api/tasks/", asked)
+        assert found.json()["total"] == total, operator
     versions = f"/api/projects/{project.pk}/model-versions/"
     gone = ada.client.delete(versions, {"model_version": " v1"}, format="json")
     assert gone.json() == {"deleted_predictions": 1}

@@ -97,6 +97,17 @@ def test_ids_only_when_asked(ada: Caller, url: str) -> None:
     assert (answer["task_count"], answer["prediction_count"]) == (1, 0)
 
 
+def test_upsert_is_refused_as_tasks_are_made_anew(ada: Caller, url: str) -> None:
+    refused = ada.client.post(f"{url}?upsert=true", [{"image": "a"}], format="json")
+    assert (refused.status_code, refused.json()["validation_errors"]) == (
+        400,
+        {"upsert": ["An import of tasks makes new tasks. Imports of predictions take upsert."]},
+    )
+    assert counts() == (0, 0, 0)
+    made = ada.client.post(f"{url}?upsert=false", [{"image": "a"}], format="json")
+    assert made.json()["task_count"] == 1
+
+
 def test_one_object_is_one_task(ada: Caller, url: str) -> None:
     assert ada.client.post(url, {"image": "a"}, format="json").json()["task_count"] == 1
 

@@ -312,3 +312,14 @@ def test_statements_do_not_grow_with_the_tasks(
     make_tasks(text_project, *["x"] * n)
     with django_assert_num_queries(14):
         post(ada, version, project=text_project.pk, project_subset="All")
+
+
+def test_what_the_address_chooses_is_refused(
+    ada: Caller, our_version: PromptVersion, text_project: Project, ids: list[int]
+) -> None:
+    """All would be asked about, and paid for."""
+    body = {"project": text_project.pk, "project_subset": "All"}
+    url = f"{path_of(our_version)}/inference-runs?task_ids={ids[0]}"
+    answer = ada.client.post(url, body, format="json")
+    assert_invalid(answer, {"task_ids": ["There is no such parameter: leave it out."]})
+    assert not ModelRun.objects.exists()
