@@ -486,6 +486,7 @@ def test_the_headline_of_pixels_is_that_of_all_predictions(
     evaluation = send(document)
     assert evaluation.json()["summary"]["mIoU"] == mean_iou
     stored = ModelEval.objects.get(eval_id=evaluation.json()["evalId"])
+    assert stored.summary is not None
     assert stored.summary["metrics"]["mIoU"] == mean_iou
 
 
