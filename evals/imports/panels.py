@@ -133,7 +133,7 @@ def summary_of(evaluation: ModelEval, outlined: Outline, counted: CountedFile) -
     is_boxes = kind_of(evaluation).has_precision
     headline = Headline(
         mean_ap=_number(of_split.get("map50")) if is_boxes else None,
-        mean_iou=_number(of_split.get("mIoU")),
+        mean_iou=_mean_iou(of_split),
         precision=float(best["precision"]),
         recall=float(best["recall"]),
         split=msgspec.UNSET if head == Split.TEST else head.label,
@@ -148,6 +148,16 @@ def summary_of(evaluation: ModelEval, outlined: Outline, counted: CountedFile) -
         "f1": _number(best.get("f1")),
     }
     return {"headline": msgspec.to_builtins(headline), "metrics": metrics}
+
+
+def _mean_iou(of_split: dict[str, Any]) -> float | None:
+    """That of all predictions, which evaluations computed here are known by, where the file has it
+    among the metrics of its split; else the one at its confidence.
+    """
+    metrics = of_split.get("metrics")
+    of_all = _number(metrics.get("mIoU")) if isinstance(metrics, dict) else None
+    is_share = of_all is not None and 0 <= of_all <= 1
+    return of_all if is_share else _number(of_split.get("mIoU"))
 
 
 def _split_of(panel: Any, name: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
+from django.http import QueryDict
 from drf_spectacular.drainage import set_override
 from rest_framework import serializers
 from rest_framework.fields import empty
@@ -53,16 +54,18 @@ class Query(serializers.Serializer[Any]):
         }
 
     @classmethod
-    def asked_strictly(cls, query: Mapping[str, str]) -> Asked:
+    def asked_strictly(cls, query: QueryDict) -> Asked:
         """As `asked`, of a request to the route itself: what it does not read is refused.
 
-        A parameter that is written otherwise would leave its default in force, and the answer would
-        be about something else than was meant.
+        A parameter that is written otherwise would leave its default in force, and of several
+        values of one the last would count: the answer would be about something else than was meant.
         """
         known = _fields_of(cls)
         for name in query:
             if name not in known and name != KEY:
                 raise Refusal(has_no("The query of this route", name, known))
+            if name != KEY and len(query.getlist(name)) > 1:
+                raise Refusal(f"{name} takes one value: ask for each by itself.")
         return cls.asked(query)
 
 

@@ -412,3 +412,36 @@ def test_a_parameter_that_is_not_read_is_refused(
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
     assert f"The query of this route has no {next(iter(query))!r}" in answer.json()["message"]
     assert message in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "values"),
+    [
+        ("confusion-matrix", "split", ["test", "train"]),
+        ("image-predictions", "class", ["Car", "Person"]),
+        ("coco", "split", ["test", "test"]),
+        ("image-predictions/1", "confidence", ["20", "30"]),
+    ],
+)
+def test_several_values_of_a_parameter_are_refused(
+    get: Get, path: str, name: str, values: list[str]
+) -> None:
+    """The last one counted, without a word."""
+    answer = get(path, **{name: values})
+
+    told = {
+        "error": "invalid_request",
+        "message": f"{name} takes one value: ask for each by itself.",
+    }
+    assert (answer.status_code, answer.json()) == (400, told)
+
+
+def test_several_values_are_refused_of_lists_and_differences(
+    ada: Caller, evaluation: ModelEval
+) -> None:
+    for path, name in (
+        (f"/{evaluation.eval_id}/diff/{evaluation.eval_id}", "slice"),
+        ("", "project"),
+    ):
+        answer = ada.client.get(f"/lab/model-evals{path}", {name: ["a", "b"]})
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")

@@ -467,6 +467,29 @@ def test_command_refuses(
         call_command("import_eval", str(tmp_path / file), workspace=workspace)
 
 
+@pytest.mark.parametrize(
+    ("of_split", "mean_iou"),
+    [
+        ({"mIoU": 0.25, "metrics": {"mIoU": 0.5}}, 0.5),
+        ({"mIoU": 0.25, "metrics": {}}, 0.25),
+        ({"mIoU": 0.25}, 0.25),
+        ({"mIoU": 0.25, "metrics": {"mIoU": 7}}, 0.25),
+        ({"metrics": {"mIoU": None}}, None),
+    ],
+)
+def test_the_headline_of_pixels_is_that_of_all_predictions(
+    send: Send, of_split: Json, mean_iou: float | None
+) -> None:
+    """As evaluations computed here tell both."""
+    panel = {"taskType": "semantic-segmentation", "splits": {"test": of_split}}
+    document = {**DOCUMENT, "taskType": "semantic-segmentation", "mapResults": panel}
+    evaluation = send(document)
+    assert evaluation.json()["summary"]["mIoU"] == mean_iou
+    stored = ModelEval.objects.get(eval_id=evaluation.json()["evalId"])
+    assert stored.summary is not None
+    assert stored.summary["metrics"]["mIoU"] == mean_iou
+
+
 @pytest.mark.parametrize("precision", [..., None])
 def test_an_optimum_without_precision_is_no_headline(send: Send, precision: Any) -> None:
     """Its precision was 0."""
