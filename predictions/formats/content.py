@@ -220,6 +220,8 @@ class Known:
     class_ids: Mapping[int, str] = field(default_factory=dict)
     classes: Sequence[str] = ()
     keypoints: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    #: Whether these stand in the order of a labelling config that does not number each of them.
+    has_guessed_points: bool = False
     #: Sizes by image id and by image name, where they are known.
     sizes: Mapping[str, Size] = field(default_factory=dict)
     #: Of texts: where each stands, and the text, in the ground truth's order.

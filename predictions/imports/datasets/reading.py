@@ -138,6 +138,7 @@ def _check_together(truth: Content | None, predicted: Content | None, errors: Er
             errors.add("", OTHER_KEY.format(truth.key, predicted.key))
         if (truth.controls is None) != (predicted.controls is None):
             errors.add("", TWO_SORTS)
+        predicted.warnings += numbers.unknown_points(truth, predicted)
     if not any(one.n_tasks for one in contents):
         errors.add("", NO_TASKS)
     n_tasks = max(one.n_tasks for one in contents)
@@ -167,6 +168,7 @@ def _known(truth: Content | None, project: Project | None) -> Known:
         class_ids=numbers.of_labels(project, classes),
         classes=classes,
         keypoints=dict.fromkeys(classes, points) if points else {},
+        has_guessed_points=bool(points) and not numbers.are_points_numbered(project),
     )
 
 
