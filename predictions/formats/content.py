@@ -138,6 +138,8 @@ class FileTask(Struct, kw_only=True):
 
     #: The file's id of the image, as text.
     image_id: str | None = None
+    #: Whether `image_id` is the file's name without its suffix: an id where no file is called so.
+    is_stem: bool = False
     #: The image's file name as the file has it, with forward slashes.
     image_name: str | None = None
     #: The way to the picture in the file's own folders; None where it is the name.

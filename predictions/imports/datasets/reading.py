@@ -298,7 +298,8 @@ def _found(
     tasks: list[FileTask], names: Names, where: str, errors: Errors, warnings: list[str]
 ) -> list[int | None]:
     """The task of each; an error for one that is not there."""
-    ids = [one.image_id for one in tasks if one.image_id is not None and one.image_name is None]
+    bare = [one for one in tasks if one.image_name is None and not one.is_stem]
+    ids = [one.image_id for one in bare if one.image_id is not None]
     names.expect(tasks)
     by_stem = bool(ids) and names.prefers_stems(ids)
     if doubt := names.both_ways(ids):
