@@ -138,6 +138,8 @@ class FileTask(Struct, kw_only=True):
 
     #: The file's id of the image, as text.
     image_id: str | None = None
+    #: Whether `image_id` is the file's name without its suffix: an id where no file is called so.
+    is_stem: bool = False
     #: The image's file name as the file has it, with forward slashes.
     image_name: str | None = None
     #: The way to the picture in the file's own folders; None where it is the name.
@@ -220,6 +222,8 @@ class Known:
     class_ids: Mapping[int, str] = field(default_factory=dict)
     classes: Sequence[str] = ()
     keypoints: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    #: Whether these stand in the order of a labelling config that does not number each of them.
+    has_guessed_points: bool = False
     #: Sizes by image id and by image name, where they are known.
     sizes: Mapping[str, Size] = field(default_factory=dict)
     #: Of texts: where each stands, and the text, in the ground truth's order.

@@ -174,6 +174,8 @@ class Names:
         return found[0].key
 
     def _candidates(self, task: FileTask) -> list[Called]:
+        if task.is_stem and task.image_id in self.by_stem:
+            return self.by_stem[task.image_id]
         if task.image_id is not None and task.image_id in self.by_id:
             return self.by_id[task.image_id]
         name = task.image_name

@@ -1,5 +1,5 @@
-"""The numbers of classes. A list of results names classes by them alone: a project's labels have to
-have one each, and the same in all of its files.
+"""The numbers of classes and of key points. A list of results names them by these alone: the labels
+of a project have to have one each, and the same in all of its files.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +17,17 @@ NUMBERED_OTHERWISE = (
     " and {there} in the labelling config. From now on a list of results, which names them by"
     " number, needs the file of its images beside it."
 )
+
+OTHER_ORDER = (
+    "The file lists the key points of {label!r:.200} in another order than the labelling config"
+    " ({names}): a list of results, or label files, which tell them by their order alone, need the"
+    " file of these images beside them."
+)
+UNKNOWN_POINTS = (
+    "The ground truth has no key points {names} of {label!r:.200}: those of the predictions count"
+    " for nothing. It has {known}."
+)
+MOST_NAMED = 4
 
 
 def of_labels(project: Project, classes: Sequence[str]) -> dict[int, str]:
@@ -58,6 +69,45 @@ def note_others(project: Project, truth: Content) -> list[str]:
     name, number = min(others.items(), key=lambda one: one[1] not in there)
     told = repr(there[number])[:200] if number in there else "no class"
     return [NUMBERED_OTHERWISE.format(number=number, here=name, there=told)]
+
+
+def are_points_numbered(project: Project) -> bool:
+    """Whether each key point of the config has a number of its own (`model_index`)."""
+    found = [
+        str(attributes.get("model_index") or "")
+        for control in project.parsed_label_config.values()
+        if control["type"] == "KeyPointLabels"
+        for attributes in (control.get("labels_attrs") or {}).values()
+    ]
+    return all(map(str.isdecimal, found)) and len(set(found)) == len(found)
+
+
+def other_orders(project: Project, truth: Content) -> list[str]:
+    """A warning where the file has a class's key points in another order than the config."""
+    for control in read_config(project.label_config).controls:
+        if control.tag.place != "keypoint":
+            continue
+        for names in zip(*control.indexed_labels, strict=True):
+            for label, given in truth.keypoints.items():
+                if sorted(given) == sorted(names) and list(given) != list(names):
+                    return [OTHER_ORDER.format(label=label, names=_some(names))]
+    return []
+
+
+def unknown_points(truth: Content, predicted: Content) -> list[str]:
+    """A warning where the predictions have key points that the ground truth calls otherwise."""
+    for label, given in predicted.keypoints.items():
+        known = truth.keypoints.get(label, ())
+        unknown = [name for name in given if name not in known]
+        if known and unknown:
+            told = {"names": _some(unknown), "known": _some(known)}
+            return [UNKNOWN_POINTS.format(label=label, **told)]
+    return []
+
+
+def _some(names: Sequence[str]) -> str:
+    more = ", ..." if len(names) > MOST_NAMED else ""
+    return ", ".join(f"{name!r:.100}" for name in names[:MOST_NAMED]) + more
 
 
 def _labels(project: Project) -> Iterator[tuple[str, Mapping[str, Any]]]:

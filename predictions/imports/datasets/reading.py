@@ -143,6 +143,7 @@ def _check_together(truth: Content | None, predicted: Content | None, errors: Er
             errors.add("", OTHER_KEY.format(truth.key, predicted.key))
         if (truth.controls is None) != (predicted.controls is None):
             errors.add("", TWO_SORTS)
+        predicted.warnings += numbers.unknown_points(truth, predicted)
     if not any(one.n_tasks for one in contents):
         errors.add("", NO_TASKS)
     n_tasks = max(one.n_tasks for one in contents)
@@ -172,6 +173,7 @@ def _known(truth: Content | None, project: Project | None) -> Known:
         class_ids=numbers.of_labels(project, classes),
         classes=classes,
         keypoints=dict.fromkeys(classes, points) if points else {},
+        has_guessed_points=bool(points) and not numbers.are_points_numbered(project),
     )
 
 
@@ -313,7 +315,8 @@ def _found(
     tasks: list[FileTask], names: Names, where: str, errors: Errors, warnings: list[str]
 ) -> list[int | None]:
     """The task of each; an error for one that is not there."""
-    ids = [one.image_id for one in tasks if one.image_id is not None and one.image_name is None]
+    bare = [one for one in tasks if one.image_name is None and not one.is_stem]
+    ids = [one.image_id for one in bare if one.image_id is not None]
     names.expect(tasks)
     by_stem = bool(ids) and names.prefers_stems(ids)
     if doubt := names.both_ways(ids):

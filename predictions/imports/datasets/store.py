@@ -171,6 +171,8 @@ class Writer:
             self._add_labels(lacking)
         if not self.is_new and self.found.truth is not None:
             self.found.truth.warnings += numbers.note_others(self.project, self.found.truth)
+        if self.found.truth is not None:
+            self.found.truth.warnings += numbers.other_orders(self.project, self.found.truth)
         self.drawing = Drawing(tools, self.errors)
         self.kept.controls = label_config.controls_of(tools, self.found.contents)
         planned = list(

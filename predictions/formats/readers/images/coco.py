@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from predictions.formats.classes import MOST_CLASSES, check_names
+from predictions.formats.classes import MOST_CLASSES, check_names, guessed_points
 from predictions.formats.content import (
     Ask,
     Boxes,
@@ -72,6 +72,8 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
     reader = Reader(content, known.class_ids, known.keypoints, ask, errors, "predictions", True)
     if ask.category_offset is None:
         reader.warnings += coco_entries.counted_from_one(reader.numbers_used(), known.class_ids)
+    if reader.shapes == "keypoints" and known.has_guessed_points:
+        reader.warnings.append(guessed_points(known.keypoints))
     if len(reader.places) > MOST_IMAGES:
         raise errors.stop("predictions", f"are of more than {MOST_IMAGES:,} images.")
     for image_id in reader.places:

@@ -159,7 +159,8 @@ def _detection(
             errors.add(place, "its last corner lies before its first.")
             return
         shape = Box(left, top, right - left, bottom - top)
-    task = tasks.setdefault(words[0], FileTask(image_id=words[0], regions=[], place=place))
+    new = FileTask(image_id=words[0], is_stem=True, regions=[], place=place)
+    task = tasks.setdefault(words[0], new)
     task.read().append(Region((label,), shape, score, None, place))
 
 

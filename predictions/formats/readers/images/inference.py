@@ -82,7 +82,9 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
     for place, name, content in _documents(source, ask, errors):
         document = documents.decoded(content, Document, place, errors)
         if document is not None:
-            tasks.append(_task(document, name, place, keypoints, errors))
+            task = _task(document, name, place, keypoints, errors)
+            task.is_stem = source.is_folder
+            tasks.append(task)
     return collected.content(
         tasks,
         errors,

@@ -15,7 +15,7 @@ from typing import Any
 from predictions.formats.classes import check_names
 from predictions.formats.content import Ask, Content, FileTask, Kind, Known, Region
 from predictions.formats.errors import Errors
-from predictions.formats.readers.images import yolo_lines
+from predictions.formats.readers.images import yolo_dataset, yolo_lines
 from predictions.formats.readers.images.yolo_dataset import SAME_NAME, Dataset, of_yaml
 from predictions.formats.readers.images.yolo_lines import KINDS, Layout, Task
 from predictions.formats.scores import Scores
@@ -87,14 +87,13 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
     dataset = _dataset(source, errors) or _known(known, warnings)
     if dataset is None:
         raise errors.stop(source.name, NO_NAMES)
+    yolo_dataset.name_points(dataset, known)
     warnings += dataset.warnings
     files = Files(source, errors)
     images = files.listed(dataset) or files.lone_labels()
     errors.raise_if_any()
     if not any(one.labels for one in images):
         warnings.append(NO_LABELS)
-    if not dataset.points:
-        dataset.points = list(next(iter(known.keypoints.values()), ()))
     return _content(source, images, dataset, ask, errors, warnings, has_score=True)
 
 
@@ -299,7 +298,8 @@ def _content(
         divisor = _look_at_scores(texts, errors, warnings).divisor(warnings)
     if task == "pose" and has_score:
         _count_point_numbers(texts.values(), dataset)
-    layout = Layout(task, dataset.classes, has_score, dataset.points, dataset.point_numbers)
+    named, each = dataset.points, dataset.point_numbers
+    layout = Layout(task, dataset.classes, has_score, named, each, dataset.points_of)
     names = _names(images)
     tasks = [
         FileTask(
@@ -314,7 +314,7 @@ def _content(
         )
         for one, name in zip(images, names, strict=True)
     ]
-    points = dict.fromkeys(dataset.classes, dataset.points) if task == "pose" else {}
+    points = {one: dataset.points_of.get(one, named) for one in dataset.classes}
     kinds = KINDS[task]
     if task == "segment" and BOX_NUMBERS not in _counts(texts.values(), has_score=has_score):
         kinds = frozenset({Kind.POLYGON})
@@ -324,7 +324,7 @@ def _content(
         classes=dataset.classes,
         kinds=kinds,
         is_of_corners=task == "obb",
-        keypoints=points,
+        keypoints=points if task == "pose" else {},
         class_ids=dict(enumerate(dataset.classes)),
         warnings=warnings,
     )

@@ -1,11 +1,13 @@
 """What a YOLO data set's `data.yaml` says: its classes, where its images are, its key points."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from predictions.formats.classes import check_names
+from predictions.formats.classes import check_names, guessed_points
+from predictions.formats.content import Known
 from predictions.formats.errors import Errors
 from predictions.formats.readers.images.yolo_lines import TASKS, Task
 from predictions.formats.sources import Source
@@ -41,6 +43,10 @@ class Dataset:
     classes: list[str]
     task: Task | None = None
     points: list[str] = field(default_factory=list)
+    #: Whether the file itself says how they are called.
+    has_point_names: bool = False
+    #: The key points of classes that have lists of their own.
+    points_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
     point_numbers: int = 3
     #: Folders or lists of images, each in the ways in which it may be meant, and its split.
     places: list[tuple[list[str], str]] = field(default_factory=list)
@@ -156,8 +162,22 @@ def _add_points(dataset: Dataset, found: dict[str, Any], name: str, errors: Erro
         names = next(iter(names.values()), None)
     given = [one for one in names if isinstance(one, str)] if isinstance(names, list) else []
     if len(given) == n_points and len(set(given)) == n_points:
-        dataset.points = given
+        dataset.points, dataset.has_point_names = given, True
     elif n_points == len(COCO_POINTS):
         dataset.points = list(COCO_POINTS)
     else:
         dataset.points = [f"point {n + 1}" for n in range(n_points)]
+
+
+def name_points(dataset: Dataset, known: Known) -> None:
+    """Calls the key points of label files that do not name them as the ground truth does, class by
+    class, or the labelling config, if there are as many.
+    """
+    lists = [list(one) for one in known.keypoints.values()]
+    if dataset.points:
+        lists = [one for one in lists if len(one) == len(dataset.points)]
+    if not lists or dataset.has_point_names:
+        return
+    dataset.points, dataset.points_of = lists[0], known.keypoints
+    if known.has_guessed_points and dataset.task in {None, "pose"}:
+        dataset.warnings.append(guessed_points(known.keypoints))

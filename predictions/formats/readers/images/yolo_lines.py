@@ -1,8 +1,8 @@
 """One line of a YOLO label file as a region, in shares of the image."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from predictions.formats.content import Box, Corners, Kind, Point, Polygon, Pose, Region, Shape
@@ -34,6 +34,8 @@ class Layout:
     #: Names of key points, and how many numbers each has.
     points: Sequence[str] = ()
     point_numbers: int = 3
+    #: Of classes that have lists of their own, instead of `points`.
+    points_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def numbers_of(line: str) -> tuple[int, list[float]] | None:
@@ -85,18 +87,18 @@ def _region(line: str, layout: Layout, place: str, errors: Errors) -> Region | N
     if far is not None and layout.task != "pose":
         errors.add(place, NOT_SHARES.format(value=plain(far)))
         return None
-    shape = _shape(values, layout)
+    shape = _shape(values, layout, layout.classes[number])
     if isinstance(shape, str):
         errors.add(place, shape)
         return None
     return Region((layout.classes[number],), shape, score, None, place)
 
 
-def _shape(values: Sequence[float], layout: Layout) -> Shape | str:
+def _shape(values: Sequence[float], layout: Layout, label: str) -> Shape | str:
     """The shape, or what is wrong with it."""
     n = len(values)
     if layout.task == "pose":
-        return _pose(values, layout)
+        return _pose(values, layout, layout.points_of.get(label, layout.points))
     if layout.task == "obb":
         if n != 8:
             return f"has {n} numbers for its corners: a turned box has 8."
@@ -122,8 +124,8 @@ def _box(values: Sequence[float]) -> Box | str:
     return Box(x - width / 2, y - height / 2, width, height)
 
 
-def _pose(values: Sequence[float], layout: Layout) -> Shape | str:
-    each, names = layout.point_numbers, layout.points
+def _pose(values: Sequence[float], layout: Layout, names: Sequence[str]) -> Shape | str:
+    each = layout.point_numbers
     if len(values) != 4 + each * len(names):
         return (
             f"has {len(values)} numbers: a box has 4, and {len(names)} key points of {each} have"

@@ -135,3 +135,107 @@ def test_a_label_has_two_names(ada: Caller, make_project: MakeProject, tmp_path:
     told = "2 is 'p' in the file, and no class"
     warned = load("coco", "--ground-truth", other, "-P", "Files")[1]
     assert warned == [WARNING.format(told=told)]
+
+
+A_POSE = {"bbox": [0, 0, 50, 50], "keypoints": [10, 20, 2, 30, 40, 2]}
+LABELS = "labels/1.txt"
+GUESSED = (
+    "Warning: The key points are told by their order alone, and the labelling config does not"
+    " number them (model_index): they are taken in its order: 1 is 'right', 2 is 'left'. If that"
+    " is another one, number them there."
+)
+OTHER_ORDER = (
+    "Warning: The file lists the key points of 'q' in another order than the labelling config"
+    " ('left', 'right'): a list of results, or label files, which tell them by their order alone,"
+    " need the file of these images beside them."
+)
+
+
+def pose_labels(folder: Path, *lines: str, **more: str) -> Path:
+    """YOLO's label file of the image `1`."""
+    files = {"classes.txt": "p\nq\n", LABELS: "\n".join(lines), **more}
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def poses(path: Path, **points: list[str]) -> Path:
+    """COCO's ground truth: one object of each class, with the key points of these names."""
+    document = {
+        "images": [{"id": 1, "file_name": "1.jpg", "width": 200, "height": 100}],
+        "categories": [
+            {"id": n, "name": name, "keypoints": names}
+            for n, (name, names) in enumerate(points.items(), 1)
+        ],
+        "annotations": [
+            {"id": n, "image_id": 1, "category_id": n, "area": 2500, **A_POSE}
+            for n in range(1, len(points) + 1)
+        ],
+    }
+    path.write_text(json.dumps(document))
+    return path
+
+
+def predicted_points() -> dict[str, float]:
+    result = Prediction.objects.get().result
+    values = [one["value"] for one in result if one["type"] == "keypointlabels"]
+    return {value["keypointlabels"][0]: value["x"] for value in values}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("format_", ["coco", "yolo"])
+def test_key_points_without_numbers_are_read_with_a_warning(
+    ada: Caller, make_project: MakeProject, make_task: MakeTask, tmp_path: Path, format_: str
+) -> None:
+    config = POSES.replace(' model_index="1"', "").replace(' model_index="0"', "")
+    project = make_project(ada, config, title="Files")
+    meta = {"image_id": "1", "image_name": "1.jpg", **SIZE}
+    make_task(ada, project, data={"image": "1.jpg"}, meta=meta)
+    said = tmp_path / "said.json"
+    said.write_text(json.dumps([{"image_id": 1, "category_id": 1, "score": 0.5, **A_POSE}]))
+    if format_ == "yolo":
+        said = pose_labels(tmp_path / "said", "0 0.1 0.2 0.2 0.4 0.05 0.2 2 0.15 0.4 2 0.5")
+        (said / "classes.txt").write_text("p\n")
+    _, warned = load(format_, "--predictions", said, "-P", "Files", "--model-version", "v1")
+    assert warned == [GUESSED]
+    assert predicted_points() == {"right": 5.0, "left": 15.0}
+
+
+@pytest.mark.django_db
+def test_classes_list_the_same_key_points_in_two_orders(ada: Caller, tmp_path: Path) -> None:
+    """Each line of label files is read by its class's list; who loads these alone was warned."""
+    file = poses(tmp_path / "truth.json", p=["left", "right"], q=["right", "left"])
+    said = pose_labels(tmp_path / "said", "1 0.1 0.2 0.2 0.4 0.05 0.2 2 0.15 0.4 2 0.5")
+    both = ("--predictions", said, "--predictions-format", "yolo", "--model-version", "v1")
+    for title in ("New", "New"):
+        assert load("coco", "--ground-truth", file, *both, "-P", title)[1] == [OTHER_ORDER]
+    assert predicted_points() == {"right": 5.0, "left": 15.0}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("names", ["", "kpt_names: {0: [left, right]}\n"])
+def test_label_files_name_their_key_points_as_the_ground_truth_does(
+    ada: Caller, tmp_path: Path, names: str
+) -> None:
+    """`data.yaml` seldom says how they are called."""
+    file = poses(tmp_path / "truth.json", p=["left", "right"])
+    line = "0 0.1 0.2 0.2 0.4 0.05 0.2 2 0.15 0.4 2 0.5"
+    yaml = {"data.yaml": f"names: [p]\nkpt_shape: [2, 3]\n{names}"}
+    said = pose_labels(tmp_path / "said", line, **yaml)
+    both = ("--predictions", said, "--predictions-format", "yolo", "--model-version", "v1")
+    assert load("coco", "--ground-truth", file, *both, "-P", "New")[1] == []
+    assert predicted_points() == {"left": 5.0, "right": 15.0}
+
+
+@pytest.mark.django_db
+def test_key_points_that_the_ground_truth_has_not(ada: Caller, tmp_path: Path) -> None:
+    file = poses(tmp_path / "truth.json", p=["left", "right"])
+    line = "0 0.1 0.2 0.2 0.4 0.05 0.2 2 0.15 0.4 2 0.5"
+    yaml = {"data.yaml": "names: [p]\nkpt_shape: [2, 3]\nkpt_names: [links, right]\n"}
+    said = pose_labels(tmp_path / "said", line, **yaml)
+    both = ("--predictions", said, "--predictions-format", "yolo", "--model-version", "v1")
+    assert load("coco", "--ground-truth", file, *both, "-P", "New")[1] == [
+        "Warning: The ground truth has no key points 'links' of 'p': those of the predictions count"
+        " for nothing. It has 'left', 'right'."
+    ]

@@ -61,6 +61,28 @@ def test_a_name_that_fits_two_images(
     assert refused(*arguments, results(tmp_path, image_id)) == [error]
 
 
+@pytest.mark.parametrize("format_", ["dota", "inference"])
+@pytest.mark.parametrize("is_alone", [False, True])
+def test_a_file_is_called_as_its_image_and_not_by_an_id(
+    ada: Caller, tmp_path: Path, format_: str, is_alone: bool
+) -> None:
+    """The image of the id 0 is called 1.jpg, and that of the id 1 is called 0.jpg."""
+    folder = tmp_path / "said"
+    folder.mkdir()
+    (folder / "Task2_cat.txt").write_text("1 0.5 1 2 4 6\n")
+    found = {"x": 2, "y": 4, "width": 2, "height": 4, "confidence": 0.5, "class": "cat"}
+    write(folder / "1.json", {"predictions": [found]})
+    known = ("--ground-truth", truth(tmp_path, "1.jpg", "0.jpg"))
+    if is_alone:
+        load("coco", *known, "-P", "Files")
+        _, warned = load(format_, *SAID, folder)
+    else:
+        _, warned = load("coco", *known, *SAID, folder, "--predictions-format", format_)
+    assert warned == []
+    tasks = Prediction.objects.exclude(result=[]).values_list("task__meta__image_name", flat=True)
+    assert list(tasks) == ["1.jpg"]
+
+
 def test_a_name_that_fits_two_tasks(ada: Caller, tmp_path: Path) -> None:
     load("coco", "--ground-truth", truth(tmp_path, "left/a.jpg", "right/a.jpg"), "-P", "Files")
     first, second = Task.objects.order_by("id").values_list("pk", flat=True)
