@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import IO, Any
 
+import orjson
 from django.db import transaction
 
 from predictions.db.imports import checkpoints, note_committed
@@ -64,6 +65,13 @@ def _parquet_items(file: IO[bytes]) -> Iterator[Any]:
             yield row
 
 
+def _bytes_of(item: Any) -> bytes:
+    try:
+        return orjson.dumps(item)
+    except TypeError:  # whole numbers beyond 64 bits, and what no JSON has
+        return repr(item).encode(errors="backslashreplace")
+
+
 class Prefix:
     """The items of a file up to a place, by a digest that no other items have."""
 
@@ -72,7 +80,7 @@ class Prefix:
 
     def add(self, items: Iterable[Any]) -> None:
         for item in items:
-            self._sha256.update(repr(item).encode(errors="backslashreplace") + b"\n")
+            self._sha256.update(_bytes_of(item) + b"\n")
 
     def digest(self) -> str:
         return self._sha256.hexdigest()

@@ -125,7 +125,8 @@ def test_resuming_passes_over_nothing_of_another_file(
     tmp_path: Path, project: Project, tasks: list[int]
 ) -> None:
     """Neither its size nor how it begins tells it apart: it differs behind its first mebibyte."""
-    long = {"task": tasks[0], "result": [{"id": "x" * (1 << 20)}], "model_version": "v1"}
+    region = {"id": "x" * (1 << 20), "meta": {"code": 10**30}}
+    long = {"task": tasks[0], "result": [region], "model_version": "v1"}
     files = [write(tmp_path / v, [long, {**long, "model_version": v}]) for v in ("v2", "v3")]
     for path in files:
         told("import_predictions", path, project=project.pk, batch=2, resume=True)
