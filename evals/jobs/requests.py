@@ -173,7 +173,7 @@ def _refuse_beyond(kind: Kind, threshold: float, *, inclusive: bool) -> None:
 def _refuse_renamed(reading: Reading, classes: Sequence[str]) -> None:
     """A Refusal for a class that nothing is called any more once the labels are mapped."""
     for name in classes:
-        stored = reading.aliases.get(name, name)
+        stored = reading.stored(name)
         called = reading.label_map.get(stored, stored)
         if called != stored and stored not in reading.label_map.values():
             how = "is not read" if called is None else f"is called {called!r}"
