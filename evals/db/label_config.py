@@ -169,10 +169,11 @@ def _reading(
     aliases = aliases_among(config, controls)
     points = _keypoints(config, controls) if kind.has_keypoints else {}
     shown = {name: stored for stored, name in points.items() if name not in points}
+    known = {**shown, **aliases.shared}
     own_steps = own_steps_of(controls) if kind.is_tree else {}
 
     def stored(name: str) -> str:
-        return stored_name(name, {**shown, **aliases.shared}, own_steps, is_tree=kind.is_tree)
+        return stored_name(name, known, own_steps, is_tree=kind.is_tree)
 
     label_map = _by_stored_names(labels["label_map"], stored)
     if label_map:
