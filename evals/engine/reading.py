@@ -187,6 +187,13 @@ class Reading:
         """The stored name of a label; of a path in a tree any part may be as shown."""
         return stored_name(name, self.aliases, self.own_steps, is_tree=self.is_tree)
 
+    def meanings(self, name: str) -> list[str]:
+        """The labels that a name stands for, as they are stored: what it is taken for, then those
+        that other controls show under it.
+        """
+        own = (aliases[name] for aliases in self.own_aliases.values() if name in aliases)
+        return list(dict.fromkeys([self.stored(name), *own]))
+
     def called_path(self, path: tuple[str, ...]) -> tuple[str, ...] | None:
         """The path that a path in a tree is read as; None where it is not read."""
         if PATH_SEPARATOR.join(path) not in self.label_map:
