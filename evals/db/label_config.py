@@ -1,6 +1,6 @@
 """What a labelling config says about evaluating its project: kind of task, controls, classes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from predictions.regions.config import (
     label_sources,
     own_steps_of,
     read_config,
+    stored_name,
 )
 
 NO_TASK_TYPE = (
@@ -95,7 +96,7 @@ def classes_of(
     called = (reading.called(name) for name in kind.classes(config, controls))
     names = dict.fromkeys(name for name in called if name is not None)
     if only is not None:
-        only = [name if name in names else reading.aliases.get(name, name) for name in only]
+        only = [name if name in names else reading.stored(name) for name in only]
         names = dict.fromkeys([*(name for name in names if name in only), *only])
     return list(names), kind.is_multi_label(controls)
 
@@ -168,7 +169,15 @@ def _reading(
     aliases = aliases_among(config, controls)
     points = _keypoints(config, controls) if kind.has_keypoints else {}
     shown = {name: stored for stored, name in points.items() if name not in points}
-    label_map = _by_stored_names(labels["label_map"], {**shown, **aliases.shared})
+    known = {**shown, **aliases.shared}
+    own_steps = own_steps_of(controls) if kind.is_tree else {}
+
+    def stored(name: str) -> str:
+        return stored_name(name, known, own_steps, is_tree=kind.is_tree)
+
+    label_map = _by_stored_names(labels["label_map"], stored)
+    if label_map:
+        label_map |= _as_shown(shown, label_map, kind.classes(config, controls))
     return Reading(
         shapes=kind.shapes if has_matched else MASKED_SHAPES,
         controls=tuple(one.name for one in controls),
@@ -187,7 +196,7 @@ def _reading(
         label_map=label_map,
         is_closed=labels["is_closed"],
         is_tree=kind.is_tree,
-        own_steps=own_steps_of(controls) if kind.is_tree else {},
+        own_steps=own_steps,
         # The lengths of paragraphs say where a span is; of a text it says so itself.
         needs_data=kind.needs_data and any(one.text_key for one in objects),
         objects=objects,
@@ -205,24 +214,37 @@ def _elsewhere(config: Config, objects: Sequence[ObjectOf]) -> frozenset[str]:
 
 
 def _by_stored_names(
-    label_map: Mapping[str, str | None], aliases: Mapping[str, str]
+    label_map: Mapping[str, str | None], stored: Callable[[str], str]
 ) -> dict[str, str | None]:
     """The map with the stored names of labels that it names as they are shown, on either side.
 
     A Refusal for two names of one label that it gives to two classes.
     """
-    meant = {
-        name: None if called is None else aliases.get(called, called)
-        for name, called in label_map.items()
-    }
-    for shown, stored in aliases.items():
-        if shown in meant and stored in meant and meant[shown] != meant[stored]:
+    meant = {name: None if called is None else stored(called) for name, called in label_map.items()}
+    by_stored: dict[str, str] = {}
+    for name in meant:
+        other = by_stored.setdefault(stored(name), name)
+        if meant[other] != meant[name]:
+            first, second = sorted((other, name), key=lambda one: one != stored(one))
             raise Refusal(
-                f"labelMap: {stored!r} and {shown!r} are one label, stored and shown: give both "
+                f"labelMap: {first!r} and {second!r} are one label, stored and shown: give both "
                 "the same class, or leave one out.",
                 "invalid_request",
             )
-    return {aliases[name]: meant[name] for name in meant if name in aliases} | meant
+    return {known: meant[name] for known, name in by_stored.items()} | meant
+
+
+def _as_shown(
+    shown: Mapping[str, str], label_map: Mapping[str, str | None], classes: Sequence[str]
+) -> dict[str, str | None]:
+    """What key points are called where a region names them as they are shown: as under their stored
+    names, which may be those of others once two are called alike. A class of that name stays.
+    """
+    return {
+        name: label_map.get(stored, stored)
+        for name, stored in shown.items()
+        if name not in label_map and name not in classes
+    }
 
 
 def _called(

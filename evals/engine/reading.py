@@ -9,7 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from predictions.regions.config import PATH_SEPARATOR, is_item, path_renamed, steps_of
+from predictions.regions.config import (
+    PATH_SEPARATOR,
+    is_item,
+    path_renamed,
+    steps_of,
+    stored_name,
+)
 from predictions.regions.controls import CLASS_KEYS
 from predictions.regions.labels import PassedOver, Reason, label_names
 
@@ -176,6 +182,17 @@ class Reading:
         if name in self.label_map:
             return self.label_map[name]
         return self.label_map.get(stored := self.aliases.get(name, name), stored)
+
+    def stored(self, name: str) -> str:
+        """The stored name of a label; of a path in a tree any part may be as shown."""
+        return stored_name(name, self.aliases, self.own_steps, is_tree=self.is_tree)
+
+    def meanings(self, name: str) -> list[str]:
+        """The labels that a name stands for, as they are stored: what it is taken for, then those
+        that other controls show under it.
+        """
+        own = (aliases[name] for aliases in self.own_aliases.values() if name in aliases)
+        return list(dict.fromkeys([self.stored(name), *own]))
 
     def called_path(self, path: tuple[str, ...]) -> tuple[str, ...] | None:
         """The path that a path in a tree is read as; None where it is not read."""

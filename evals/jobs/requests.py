@@ -60,6 +60,7 @@ def _made(
     threshold = values.get("iouThreshold", chosen.kind.iou_threshold)
     inclusive = values.get("iouInclusive", chosen.kind.is_inclusive)
     _refuse_beyond(chosen.kind, threshold, inclusive=inclusive)
+    _refuse_ambiguous(chosen.reading, options.get("labelMap", {}), options.get("classes", ()))
     _refuse_renamed(chosen.reading, options.get("classes", ()))
     _refuse_unknown_points(chosen.reading, options.get("keypointSigmas", ()))
     _refuse_impossible(project, values["modelVersion"], ground_truth)
@@ -170,10 +171,33 @@ def _refuse_beyond(kind: Kind, threshold: float, *, inclusive: bool) -> None:
         )
 
 
+def _refuse_ambiguous(
+    reading: Reading, label_map: Mapping[str, str | None], classes: Sequence[str]
+) -> None:
+    """A Refusal for a name that several controls show for labels of their own, unless those that
+    it is not taken for are told as well.
+    """
+    for field, names, told in (
+        ("labelMap", label_map, {*label_map}),
+        ("classes", classes, {*label_map, *classes}),
+        ("labelMap", {*label_map.values()} - {None}, None),
+    ):
+        for name in sorted(map(str, names)):
+            first, *others = reading.meanings(name)
+            # What labels are called may be the stored name of one.
+            if others and (first != name if told is None else {*others} - told):
+                stored = ", ".join(map(repr, (first, *others)))
+                raise Refusal(
+                    f"{field}: {name!r} is what several labels are called, stored as {stored}. "
+                    "Name them as they are stored, or choose a control.",
+                    "invalid_request",
+                )
+
+
 def _refuse_renamed(reading: Reading, classes: Sequence[str]) -> None:
     """A Refusal for a class that nothing is called any more once the labels are mapped."""
     for name in classes:
-        stored = reading.aliases.get(name, name)
+        stored = reading.stored(name)
         called = reading.label_map.get(stored, stored)
         if called != stored and stored not in reading.label_map.values():
             how = "is not read" if called is None else f"is called {called!r}"

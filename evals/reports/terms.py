@@ -7,10 +7,6 @@ from evals.db.definition import OF_SOME, parameters_of
 from evals.engine.reading import Reading, reading_of
 from evals.models import ModelEval
 
-#: Options of a request that have no value of their own where none was asked for, and change what
-#: is measured.
-OPTIONS = ("keypointSigmas", "labelMap", "query")
-
 
 def differing_terms(one: ModelEval, other: ModelEval) -> list[str]:
     """The keys of the header that make numbers incomparable and differ; empty where none does.
@@ -115,7 +111,25 @@ def _terms(evaluation: ModelEval) -> dict[str, Any]:
             "iouThreshold": evaluation.iou_threshold,
             "iouInclusive": evaluation.inclusive,
             **parameters_of(evaluation),
-            **{name: evaluation.options.get(name) for name in OPTIONS},
-            "askedClasses": sorted(evaluation.options.get("classes", ())),
+            **_options(evaluation),
         }
     return terms
+
+
+def _options(evaluation: ModelEval) -> dict[str, Any]:
+    """Options of a request that change what is measured, and have no value of their own where none
+    was asked for; labels as they are stored, however they were told.
+    """
+    options, reading = evaluation.options, reading_of(evaluation.reading)
+    points = {shown: called for called, shown in reading.keypoints}
+    label_map = {
+        reading.stored(points.get(name, name)): None if called is None else reading.stored(called)
+        for name, called in options.get("labelMap", {}).items()
+    }
+    sigmas = options.get("keypointSigmas", {})
+    return {
+        "keypointSigmas": {points.get(name, name): sigma for name, sigma in sigmas.items()},
+        "labelMap": label_map,
+        "query": options.get("query"),
+        "askedClasses": sorted({reading.stored(name) for name in options.get("classes", ())}),
+    }

@@ -349,6 +349,20 @@ def path_renamed(
     return path
 
 
+def stored_name(
+    name: str,
+    aliases: Mapping[str, str],
+    own_steps: Mapping[str, tuple[str, ...]],
+    *,
+    is_tree: bool,
+) -> str:
+    """A label as it is stored; of a path in a tree any part may be as shown."""
+    if not is_tree:
+        return aliases.get(name, name)
+    steps = steps_of(name, own_steps)
+    return PATH_SEPARATOR.join(path_renamed(steps, aliases, own_steps) or steps)
+
+
 class StoredNames:
     """Labels of a control as they are stored; in a Taxonomy any part of a path may be as shown."""
 
@@ -359,11 +373,10 @@ class StoredNames:
 
     def of(self, names: Iterable[str]) -> list[str]:
         """The names, each as it is stored."""
-        if not self._is_tree:
-            return [self._aliases.get(name, name) for name in names]
-        own = self._own_steps
-        paths = (path_renamed(steps_of(name, own), self._aliases, own) for name in names)
-        return [PATH_SEPARATOR.join(path) for path in paths if path is not None]
+        return [
+            stored_name(name, self._aliases, self._own_steps, is_tree=self._is_tree)
+            for name in names
+        ]
 
 
 def names_of(config: Config, label: str, *, control: str | None) -> list[str]:

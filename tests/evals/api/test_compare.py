@@ -336,3 +336,33 @@ def test_the_newest_evaluation_says_what_models_are_compared_by(
         ("v2", True),
         ("v1", False),
     ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"labelMap": {"Auto": "Bus"}}, {"labelMap": {"car": "Bus"}}),
+        ({"classes": ["Auto"]}, {"classes": ["car"]}),
+        ({"labelMap": {}}, {}),
+    ],
+)
+def test_a_label_asked_for_as_stored_or_as_shown_is_one(
+    ada: Caller, make_project: MakeProject, one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    config = (
+        '<View><Text name="text" value="$text"/><Choices name="c" toName="text">'
+        '<Choice value="Auto" alias="car"/><Choice value="Bus"/></Choices></View>'
+    )
+    made = make_project(ada, config, title="Aliased")
+    answer = [
+        {"from_name": "c", "to_name": "text", "type": "choices", "value": {"choices": ["car"]}}
+    ]
+    item = {
+        "data": {"text": "a"},
+        "annotations": [{"result": answer, "ground_truth": True}],
+        "predictions": [{"result": answer, "model_version": "v1"}],
+    }
+    load(ada, made, [item])
+    first, second = (computed(ada, made, **asked) for asked in (one, other))
+    path = f"{PATH}/{first.eval_id}/diff/{second.eval_id}"
+    assert ada.client.get(path).json()["differingTerms"] == []

@@ -317,3 +317,41 @@ def test_classes_that_there_are_not_are_told(
     assert [one["message"].partition("any region has ")[2] for one in told] == [
         f"{name!r}." for name in unknown
     ]
+
+
+CARS = IMAGE.format(
+    '<RectangleLabels name="label" toName="image"><Label value="Car" alias="van"/>'
+    '<Label value="Bus"/></RectangleLabels><RectangleLabels name="b" toName="image">'
+    '<Label value="Car" alias="taxi"/></RectangleLabels>'
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "field", "expected"),
+    [
+        ({"labelMap": {"Car": "X"}}, "labelMap", None),
+        ({"labelMap": {"Bus": "Car"}}, "labelMap", None),
+        ({"classes": ["Car"]}, "classes", None),
+        ({"labelMap": {"van": "X", "taxi": "X"}}, "", {("X", "X"): 2}),
+        ({"labelMap": {"Car": "X", "van": "X"}}, "", {("X", "X"): 2}),
+        ({"classes": ["van"]}, "", {("van", "van"): 1}),
+        ({"classes": ["Car"], "control": "label"}, "", {("van", "van"): 1}),
+    ],
+)
+def test_a_name_that_controls_show_for_labels_of_their_own(
+    ada: Caller, make_project: MakeProject, asked: Json, field: str, expected: Any
+) -> None:
+    """It is refused where it would stand for one of them alone."""
+    made = make_project(ada, CARS, title="Cars")
+    regions = [box("Car", 0, 0, 9, 9, 0.9), {**box("Car", 50, 50, 9, 9, 0.9), "from_name": "b"}]
+    if expected is not None:
+        assert evaluated(ada, made, [(regions, regions)], **asked)[1] == expected
+        return
+    load(ada, made, [task("t", truth=regions, said={"v1": regions})])
+    body = {"project": made.slug, "modelVersion": "v1", **asked}
+    answer = ada.client.post("/lab/model-evals", body, format="json")
+    message = (
+        f"{field}: 'Car' is what several labels are called, stored as 'taxi', 'van'. "
+        "Name them as they are stored, or choose a control."
+    )
+    assert (answer.status_code, answer.json()["message"]) == (400, message)

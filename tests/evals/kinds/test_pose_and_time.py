@@ -242,6 +242,25 @@ def test_key_points_are_called_otherwise(
     assert (said["iou"], said["keypoints"]) == (pytest.approx(iou, abs=1e-6), points)
 
 
+@pytest.mark.parametrize(
+    ("label_map", "shown", "called"),
+    [({"0": "left_eye"}, "nose", "left_eye"), ({"left_eye": "0"}, "eye", "0")],
+)
+def test_a_point_shown_otherwise_goes_with_its_stored_name(
+    ada: Caller, make_project: MakeProject, label_map: Json, shown: str, called: str
+) -> None:
+    """Where a labelMap calls two key points alike by the stored name of one."""
+    made = make_project(ada, ALIASED.replace('"left_eye"', '"eye" alias="left_eye"'), title="Birds")
+    truth, said = bird({shown: (10.0, 10.0)}), bird({shown: (13.0, 14.0)}, 0.9)
+    load(ada, made, [task(truth, said, image="/a")])
+    found = computed(ada, made, taskType="keypoint-detection", iouThreshold=0.1, labelMap=label_map)
+    path = f"/lab/model-evals/{found.eval_id}"
+    assert ada.client.get(path).json()["ignored"] == []
+    (record,) = ada.client.get(f"{path}/image-predictions").json()["images"]
+    document = ada.client.get(f"{path}/image-predictions/{record['imageId']}").json()
+    assert [one["keypoints"] for one in document["predictions"]] == [{called: [13.0, 14.0]}]
+
+
 @pytest.mark.parametrize("odd", [{}, {"extra": 1}], ids=["at once", "one by one"])
 def test_points_of_one_name_are_told(ada: Caller, make_project: MakeProject, odd: Json) -> None:
     """A labelMap that calls two key points alike compares one with the other: the first counts."""

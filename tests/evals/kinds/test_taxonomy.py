@@ -110,6 +110,26 @@ def test_only_some_nodes_and_other_names(ada: Caller, make_project: MakeProject)
     assert (metrics["hierarchicalF1"], metrics["accuracy"]) == (1.0, 1.0)
 
 
+@pytest.mark.parametrize(
+    ("label_map", "classes"),
+    [
+        # What is told as it is shown, where the config does not have the rest of the path.
+        ({"Plant": "Animal / Cat / Manx"}, ["Animal", "Animal / feline", "Animal / feline / Manx"]),
+        ({"Animal / Cat / Manx": "Plant"}, ["Animal", "Animal / feline", "Plant"]),
+        ({"Animal / feline / Manx": "Plant"}, ["Animal", "Animal / feline", "Plant"]),
+    ],
+)
+def test_a_map_of_paths_below_one_that_is_shown_otherwise(
+    ada: Caller, make_project: MakeProject, label_map: dict[str, str], classes: list[str]
+) -> None:
+    cats = [said(["Animal", "feline"]), said(["Animal", "feline", "Manx"])]
+    rows = [task("one", [said(["Plant"]), *cats], [said(["Animal", "Cat", "Manx"]), *cats])]
+    done = evaluated(ada, make_project, CONFIG, rows, labelMap=label_map)
+    document = get(ada, done, f"image-predictions/{tasks_by_name()['one']}").json()
+    assert sorted(one["class"] for one in document["groundTruth"]) == classes
+    assert get(ada, done, "map-results").json()["splits"]["test"]["metrics"]["accuracy"] == 1.0
+
+
 def test_chunks_change_nothing(ada: Caller, make_project: MakeProject, settings: Any) -> None:
     found = []
     for chunk in (1, 1000):
