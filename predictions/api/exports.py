@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from accounts import audit
 from predictions.api.parameters import (
+    ExportJobParameters,
     ExportListParameters,
     ExportTypeParameters,
     ProjectExportParameters,
@@ -32,7 +33,7 @@ from predictions.exports.offered import offered
 from predictions.exports.project import CONTENT_TYPES, Wanted
 from predictions.filters.tasks import of_view
 from predictions.models import Project, ProjectExport
-from predictions_api.http.parameters import NoParameters, ordered_documents
+from predictions_api.http.parameters import ordered_documents
 
 #: Of tasks that are none, nothing is exported: no task has this id.
 NO_TASKS = (0,)
@@ -101,7 +102,7 @@ class ProjectExportViewSet(Rows):
     def create(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """A job, by the body of Label Studio's clients."""
         project = self._project()
-        NoParameters.read_strictly(request.query_params)
+        ExportJobParameters.read_strictly(request.query_params)
         asked = self.checked(docs.SnapshotSerializer)
         tasks = asked.get("task_filter_options") or {}
         wanted = Wanted(

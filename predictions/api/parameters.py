@@ -17,6 +17,7 @@ from predictions_api.http.parameters import (
     IdParameter,
     IdsParameter,
     LimitParameter,
+    NoParameters,
     NumberParameter,
     OrderParameter,
     PageParameter,
@@ -210,6 +211,14 @@ class ExportTypeParameters(Parameters):
         values = super().read(query)
         export_type = values["exportType"] or values["export_type"]
         return {**values, "exportType": export_type, "export_type": export_type}
+
+
+class ExportJobParameters(NoParameters):
+    """Of an export that its body describes: what Label Studio's clients give beside it."""
+
+    interpolate_key_frames = FlagParameter(
+        lenient=True, help_text="Without effect: key frames are exported as they are."
+    )
 
 
 class ProjectExportParameters(ExportTypeParameters, EscapeParameters):
