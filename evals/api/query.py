@@ -117,6 +117,7 @@ class ListQuery(Query):
         "model": "model",
         "modelId": "model",
     }
+    MAY_BE_EMPTY: ClassVar[frozenset[str]] = frozenset({"version", "versionId"})
     project = TextField("Of this project: slug or id.")
     version = TextField(
         "Of this version, whatever the project; empty: of predictions without a version."

@@ -7,7 +7,7 @@ A parameter that cannot be read raises a refusal with the evaluation client's ow
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from django.http import QueryDict
 from drf_spectacular.drainage import set_override
@@ -41,6 +41,9 @@ Asked = dict[str, Any]
 class Query(serializers.Serializer[Any]):
     """The query parameters of a route; a plain `Query` has none."""
 
+    #: Parameters whose empty text says something.
+    MAY_BE_EMPTY: ClassVar[frozenset[str]] = frozenset()
+
     @classmethod
     def asked(cls, query: Mapping[str, str]) -> Asked:
         """The value of every parameter, of absent ones their default.
@@ -57,8 +60,9 @@ class Query(serializers.Serializer[Any]):
     def asked_strictly(cls, query: QueryDict) -> Asked:
         """As `asked`, of a request to the route itself: what it does not read is refused.
 
-        A parameter that is written otherwise would leave its default in force, and of several
-        values of one the last would count: the answer would be about something else than was meant.
+        A parameter that is written otherwise, or is empty as a variable that a script left unset,
+        would leave its default in force, and of several values of one the last would count: the
+        answer would be about something else than was meant.
         """
         known = _fields_of(cls)
         for name in query:
@@ -66,7 +70,11 @@ class Query(serializers.Serializer[Any]):
                 raise Refusal(has_no("The query of this route", name, known))
             if name != KEY and len(query.getlist(name)) > 1:
                 raise Refusal(f"{name} takes one value: ask for each by itself.")
-        return cls.asked(query)
+        asked = cls.asked(query)
+        for name in query.keys() - cls.MAY_BE_EMPTY - {KEY}:
+            if not query[name]:
+                raise Refusal(f"{name} is empty: leave it out, or give it a value.")
+        return asked
 
 
 @cache

@@ -436,6 +436,19 @@ def test_several_values_of_a_parameter_are_refused(
     assert (answer.status_code, answer.json()) == (400, told)
 
 
+@pytest.mark.parametrize(
+    "name", ["class", "cell", "slice", "cluster", "sort", "errorType", "minFalsePositives"]
+)
+def test_an_empty_parameter_is_refused(get: Get, name: str) -> None:
+    """As of a variable that a script left unset: all images were answered."""
+    answer = get("image-predictions", **{name: ""})
+
+    told = f"{name} is empty: leave it out, or give it a value."
+    assert (answer.status_code, answer.json()) == (
+        400, {"error": "invalid_request", "message": told}
+    )  # fmt: skip
+
+
 def test_several_values_are_refused_of_lists_and_differences(
     ada: Caller, evaluation: ModelEval
 ) -> None:

@@ -264,7 +264,6 @@ def test_every_image_of_a_task_has_its_slices(ada: Caller, ask: Ask, make_projec
         ({"slice": "meta.night:true", "split": "train"}, ["c"]),
         ({"slice": "meta.camera:gate", "sort": "-falsePositives", "limit": 1}, ["b"]),
         ({"slice": "meta.camera:gate", "minFalsePositives": 1}, ["b"]),
-        ({"slice": ""}, ["a", "b", "c", "d", "e"]),
     ],
 )
 def test_images_of_a_slice(
