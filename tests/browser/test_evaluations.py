@@ -430,6 +430,7 @@ def test_two_evaluations_side_by_side(
     table = page.get_by_role("table", name="All versions")
     for at, score in enumerate(scores[::-1]):
         expect(table.locator("tbody tr").nth(at)).to_contain_text(number(score))
+        expect(table.locator("tbody tr").nth(at)).to_contain_text(re.compile(r"\d\d:\d\d UTC"))
     expect(page.locator("[data-panel=versions] .js-plotly-plot")).to_be_visible()
     page.locator("[data-swap]").click()
     page.wait_for_url(f"**/{small}/diff/?*")

@@ -25,7 +25,7 @@ export const baselineId = () => read().get("baseline") ?? config.baseline;
  */
 export const versionOf = (evalId) => config.versions.find((one) => one.evalId === evalId);
 
-const day = ({ createdAt }) => createdAt.slice(0, 16).replace("T", " ");
+const day = ({ createdAt }) => `${createdAt.slice(0, 16).replace("T", " ")} UTC`;
 
 /**
  * A version as a list names it.
@@ -109,7 +109,7 @@ async function trend(chart, dated) {
     marker: { size: 10, color: dated.map(colour), symbol: dated.map(({ evalId }) => (evalId === config.evalId ? "diamond" : "circle")) },
   };
   const says = `${label} of ${dated.length} evaluations over time, the latest ${written(dated.at(-1).value)}`;
-  await draw(chart, says, [trace], { xaxis: { type: "date" }, yaxis: { title: { text: label } } });
+  await draw(chart, says, [trace], { xaxis: { type: "date", title: { text: "UTC" } }, yaxis: { title: { text: label } } });
   /** @type {any} */ (chart).on("plotly_click", ({ points: [{ customdata }] }) => {
     window.location.href = pageOf(customdata);
   });
