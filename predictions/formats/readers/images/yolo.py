@@ -87,7 +87,7 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
     dataset = _dataset(source, errors) or _known(known, warnings)
     if dataset is None:
         raise errors.stop(source.name, NO_NAMES)
-    yolo_dataset.name_points(dataset, known)
+    yolo_dataset.name_points(dataset, known, ask.label_map)
     warnings += dataset.warnings
     files = Files(source, errors)
     images = files.listed(dataset) or files.lone_labels()

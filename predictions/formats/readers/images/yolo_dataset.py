@@ -169,7 +169,7 @@ def _add_points(dataset: Dataset, found: dict[str, Any], name: str, errors: Erro
         dataset.points = [f"point {n + 1}" for n in range(n_points)]
 
 
-def name_points(dataset: Dataset, known: Known) -> None:
+def name_points(dataset: Dataset, known: Known, label_map: Mapping[str, str | None]) -> None:
     """Calls the key points of label files that do not name them as the ground truth does, class by
     class, or the labelling config, if there are as many.
     """
@@ -178,6 +178,11 @@ def name_points(dataset: Dataset, known: Known) -> None:
         lists = [one for one in lists if len(one) == len(dataset.points)]
     if not lists or dataset.has_point_names:
         return
-    dataset.points, dataset.points_of = lists[0], known.keypoints
+    # The classes of the ground truth may be called otherwise in the predictions.
+    there = {name: label_map.get(name, name) or "" for name in dataset.classes}
+    dataset.points = lists[0]
+    dataset.points_of = {
+        name: known.keypoints[one] for name, one in there.items() if one in known.keypoints
+    }
     if known.has_guessed_points and dataset.task in {None, "pose"}:
         dataset.warnings.append(guessed_points(known.keypoints))

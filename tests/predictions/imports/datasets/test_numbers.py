@@ -208,8 +208,15 @@ def test_classes_list_the_same_key_points_in_two_orders(ada: Caller, tmp_path: P
     file = poses(tmp_path / "truth.json", p=["left", "right"], q=["right", "left"])
     said = pose_labels(tmp_path / "said", "1 0.1 0.2 0.2 0.4 0.05 0.2 2 0.15 0.4 2 0.5")
     both = ("--predictions", said, "--predictions-format", "yolo", "--model-version", "v1")
-    for title in ("New", "New"):
-        assert load("coco", "--ground-truth", file, *both, "-P", title)[1] == [OTHER_ORDER]
+    for _ in range(2):
+        assert load("coco", "--ground-truth", file, *both, "-P", "New")[1] == [OTHER_ORDER]
+    assert predicted_points() == {"right": 5.0, "left": 15.0}
+    (said / "classes.txt").write_text("first\nsecond\n")
+    names = tmp_path / "names.json"
+    names.write_text('{"first": "p", "second": "q"}')
+    mapped = ("--map-labels", names, "-P", "Mapped")
+    Prediction.objects.all().delete()
+    load("coco", "--ground-truth", file, *both, *mapped)
     assert predicted_points() == {"right": 5.0, "left": 15.0}
 
 
