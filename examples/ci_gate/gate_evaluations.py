@@ -99,12 +99,13 @@ def baseline_of(server: Server, new: Report, named: str | None) -> Report | None
 
 def difference(server: Server, old: Report, new: Report, *, split: str, confidence: int) -> Report:
     """What changed between the two, image by image. Refused where the label config was edited in
-    between so that the same results mean something else.
+    between so that the same results mean something else, or where ids went to other images.
     """
     asked = {"split": split, "confidence": str(confidence), "limit": "1"}
     found = dict(server.evals("GET", f"/{old['evalId']}/diff/{new['evalId']}", **asked))
     if old["source"] == "computed":
-        _check(old, [name for name in found["differingTerms"] if name == "labelConfig"])
+        differing = {"labelConfig", "imageIds"}.intersection(found["differingTerms"])
+        _check(old, sorted(differing))
     return found
 
 

@@ -434,6 +434,19 @@ def test_an_accepted_one_of_a_config_that_meant_something_else_is_told(
     assert (found.code, found.output) == (2, text)
 
 
+def test_ids_of_images_that_went_to_other_tasks_are_told(
+    build: Build, ada: Caller, project: Project
+) -> None:
+    accepted = computed(ada, project)
+    accept(ada, accepted)
+    first, second = project.tasks.order_by("pk")[:2]
+    for one, other in ((first, second), (second, first)):
+        project.tasks.filter(pk=one.pk).update(meta={"image_id": str(other.pk)})
+    found = build("v2")
+    text = f"cannot tell: {accepted.eval_id} cannot be compared: it has another imageIds.\n"
+    assert (found.code, found.output) == (2, text)
+
+
 ANY_DROP = ("--max-drop-map", "1", "--max-drop-recall", "1", "--max-drop-recall-few", "1")
 
 
