@@ -181,8 +181,18 @@ class Names:
         name = task.image_name
         if name is None:
             return self._by_stem_alone(task.image_id or "")
+        if task.is_suffix_guessed:
+            return self._of_any_suffix(name)
         found = self.by_name.get(name) or self._by_folders(name)
         return found or self.by_stem.get(stem(name), [])
+
+    def _of_any_suffix(self, name: str) -> list[Called]:
+        """The same where the file did not tell the suffix that the name has: of `a.jpg` and `a.png`
+        in one folder it is neither.
+        """
+        way, same = _way(name), self.by_stem.get(stem(name), [])
+        found = [one for one in same if _way(one.image_name or "") == way]
+        return found or self._by_folders(f"{name.removesuffix(_suffix(name))}.*") or same
 
     def _by_folders(self, name: str) -> list[Called]:
         """Those that lie where a name with folders says, as far as both tell."""
@@ -346,6 +356,10 @@ class _Apart:
 
 def _called(task: FileTask) -> str:
     return repr(task.image_name if task.image_name is not None else task.image_id)
+
+
+def _suffix(name: str) -> str:
+    return _file_of(name)[len(stem(name)) :]
 
 
 def _file_of(name: str) -> str:

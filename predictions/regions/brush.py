@@ -12,11 +12,15 @@ import struct
 import zlib
 from base64 import b64decode
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from predictions.regions.errors import CorruptBitmask, CorruptRle, MaskTooLarge
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 # 67 megapixels: above every full-frame camera, and 64 MiB for a mask.
 MAX_MASK_PIXELS = 2**26
@@ -48,12 +52,13 @@ def decode_brush(rle: Sequence[int], *, width_px: int, height_px: int) -> npt.ND
 
 def decode_bitmask(address: str, *, width_px: int, height_px: int) -> npt.NDArray[np.bool_]:
     """The mask in a PNG's `data:` address, bool (height, width), True where alpha > 0; of a PNG
-    that can be seen through nowhere, as scripts write masks, where it is not black.
+    that can be seen through nowhere, as scripts write masks, where it is not black (everywhere, if
+    alpha is there and all is black).
 
     `CorruptBitmask` for anything but a PNG of this size, which is told by its header before
     anything is decoded; `MaskTooLarge` for more than MAX_MASK_PIXELS pixels.
     """
-    from PIL import Image
+    from PIL import Image as Pictures
 
     if width_px * height_px > MAX_MASK_PIXELS:
         raise MaskTooLarge(f"{width_px} x {height_px}")
@@ -61,19 +66,27 @@ def decode_bitmask(address: str, *, width_px: int, height_px: int) -> npt.NDArra
     if head != PNG_ADDRESS:
         raise CorruptBitmask(f"imageDataURL begins with {head!r:.60}, not with {PNG_ADDRESS!r}")
     try:
-        with Image.open(io.BytesIO(b64decode(text, validate=True)), formats=["PNG"]) as image:
+        with Pictures.open(io.BytesIO(b64decode(text, validate=True)), formats=["PNG"]) as image:
             if image.size != (width_px, height_px):
                 size = "{} x {}".format(*image.size)
                 raise CorruptBitmask(f"a PNG of {size} for {width_px} x {height_px} pixels")
-            if image.has_transparency_data:
-                visible = image if image.mode == "RGBA" else image.convert("RGBA")
-                return np.asarray(visible.getchannel("A")) > 0
-            drawn = np.asarray(image.convert("RGB") if image.mode == "P" else image)
-            return np.asarray(np.atleast_3d(drawn).any(axis=2))
+            return _visible(image)
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error) as error:
         raise CorruptBitmask(f"no PNG: {error}") from None
-    except Image.DecompressionBombError as error:
+    except Pictures.DecompressionBombError as error:
         raise MaskTooLarge(str(error)) from None
+
+
+def _visible(image: "Image") -> npt.NDArray[np.bool_]:
+    if image.has_transparency_data:
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
+        alpha = np.asarray(image.getchannel("A")) > 0
+        colours = np.asarray(image.convert("RGB")).any(axis=2)
+        # Black on all that is not the object: its alpha tells nothing. One colour everywhere does.
+        is_told_by_colour = alpha.all() and colours.any()
+        return np.asarray(colours if is_told_by_colour else alpha)
+    drawn = np.asarray(image.convert("RGB") if image.mode == "P" else image)
+    return np.asarray(np.atleast_3d(drawn).any(axis=2))
 
 
 def _stream(rle: Sequence[int]) -> bytes:

@@ -96,6 +96,21 @@ def test_a_bitmask_without_alpha_is_where_it_is_not_black(mode: str, value: int)
     assert np.array_equal(rle_mask(shape.rle), mask)
 
 
+def test_a_bitmask_whose_alpha_is_full_everywhere_is_where_it_is_not_black() -> None:
+    """As scripts write masks that are turned into RGBA; one colour alone is a full mask."""
+    mask = blob(3)
+    for drawn, expected in (
+        (np.where(mask, 255, 0), mask),
+        (np.full_like(mask, 0, int), np.ones_like(mask)),
+        (np.full_like(mask, 200, int), np.ones_like(mask)),
+    ):
+        image = Image.fromarray(drawn.astype(np.uint8)).convert("RGBA")
+        file = io.BytesIO()
+        image.save(file, format="PNG")
+        shape: Any = region_shape(bitmask(address(file.getvalue())))
+        assert np.array_equal(rle_mask(shape.rle), expected)
+
+
 def test_a_bitmask_of_another_raster_is_resampled() -> None:
     mask = blob(2)
     shape: Any = region_shape(bitmask(png(mask)), (WIDTH * 2, HEIGHT * 2))

@@ -191,7 +191,7 @@ class Reader:
         except (NotPlain, msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             # What is odd or wrong is found, and named, one by one.
             self.places.clear()
-            self.names = coco_entries.FileNames()
+            self.names, self.n_segments = coco_entries.FileNames(), 0
             self.scores = Scores()
             return None
         return columns
@@ -211,6 +211,7 @@ class Reader:
         if is_boxes:
             for entry in entries:
                 self.rasters.see(entry)
+                self.n_segments += coco_entries.has_segmentation(entry)
         if self.is_result:
             self.scores.highest = max(self.scores.highest, float(plain[1].max()))
             for entry in [one for one in entries if one.file_name]:
@@ -269,11 +270,8 @@ class Reader:
         """Key points where there are any; segmentations, if all entries have one; else boxes."""
         if self.n_poses and self.keypoints:
             return "keypoints"
-        if self.entries and self.n_segments == len(self.entries):
-            return "masks"
-        if self.n_segments:
-            self.warnings.append(coco_entries.SOME.format(n=self.n_segments, all=len(self.entries)))
-        return "boxes"
+        have_all = self.entries and self.n_segments == len(self.entries)
+        return "masks" if have_all else "boxes"
 
     def _keep_best(self, most: int) -> None:
         """Of each image the detections with the highest scores, the first of equal ones."""
@@ -303,6 +301,8 @@ class Reader:
         if self.is_result:
             coco_document.check_versions(source.content(), self.place, self.errors)
         self.warnings += coco_document.unread(source.content(), is_result=self.is_result)
+        if self.shapes == "boxes":
+            self.warnings += coco_entries.partly(self.n_segments, map(len, self.places.values()))
         if self.columns is not None:
             source.let_go()
         if self.is_result and self.most is not None:

@@ -1,7 +1,7 @@
 """One annotation or result of a COCO file, as a region."""
 
 import math
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -127,6 +127,12 @@ class BadEntry(ValueError):
         super().__init__(message)
         self.inside = inside
         self.message = message
+
+
+def partly(n_segments: int, n_entries: Iterable[int]) -> list[str]:
+    """A warning where boxes are read of entries of which some have more, and others have not."""
+    n_all = sum(n_entries)
+    return [SOME.format(n=n_segments, all=n_all)] if 0 < n_segments < n_all else []
 
 
 def has_segmentation(entry: Entry) -> bool:

@@ -145,6 +145,7 @@ def _task(
             regions.append(region)
     return FileTask(
         image_name=given or f"{stem}.jpg",
+        is_suffix_guessed=not given,
         size=size_of(*(number_of(root.findtext(f"size/{side}")) for side in ("width", "height"))),
         split=next(filter(None, map(splits.get, _names_in_lists(name, given))), None),
         regions=regions,

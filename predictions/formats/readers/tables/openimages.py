@@ -90,6 +90,7 @@ def _read(source: Source, errors: Errors, *, is_prediction: bool) -> Content:
             FileTask(
                 image_id=name,
                 image_name=f"{name}.jpg",
+                is_suffix_guessed=True,
                 is_relative=True,
                 regions=[],
                 place=row.place,

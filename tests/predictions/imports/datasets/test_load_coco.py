@@ -531,6 +531,20 @@ def test_results_of_run_lengths_tell_the_size_they_were_drawn_on(
     assert places == [[0, 0, 10, 50], [0, 0, 2, 50], [10, 12.5, 10, 12.5]]
 
 
+def test_results_of_which_some_have_a_segmentation_are_warned_of(try_load: Any) -> None:
+    """The first result tells what is read, as in pycocotools: of the others the boxes alone."""
+    outline = [[5, 5, 10, 5, 10, 10]]
+    truth = whole(annotations=[box(segmentation=[[10, 20, 40, 20, 40, 60]])])
+    _, warned = try_load(truth, [result(), result(segmentation=outline), result(segmentation=[])])
+    assert warned == [
+        "Warning: Only 1 of 3 objects have a segmentation: boxes are read. --shapes masks reads"
+        " segmentations."
+    ]
+    regions = [*Prediction.objects.get(task__meta__image_id="1").result]
+    assert {one["type"] for one in regions} == {"rectanglelabels"}
+    assert try_load(truth, [result(segmentation=outline)] * 3, "--shapes", "boxes")[1] == []
+
+
 @pytest.mark.parametrize("together", [True, False])
 def test_each_file_has_sizes_of_its_own(try_load: Any, together: bool) -> None:
     """The model had the image in half its size."""

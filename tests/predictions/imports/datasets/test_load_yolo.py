@@ -14,7 +14,7 @@ from PIL import Image
 from predictions.models import Annotation, Prediction, Project, Task
 from tests.conftest import Caller, MakeProject
 from tests.predictions.imports.datasets.loading import load
-from tests.predictions.imports.datasets.scenes import SIZE
+from tests.predictions.imports.datasets.scenes import SIZE, refused
 
 IMAGES = [("train/a.jpg", "train"), ("train/b.jpg", "train"), ("val/c.jpg", "valid")]
 NAMES = "names:\n  0: cat\n  1: dog\n"
@@ -261,3 +261,24 @@ def test_outlines_go_to_a_project_of_outlines_alone(
     write(tmp_path, a="0 0.25 0.5 0.5 0.25 0.5 0.75\n0 0.5 0.5 0.5 0.5\n")
     with pytest.raises(CommandError, match="has no RectangleLabels for a box"):
         load("yolo", "--ground-truth", tmp_path, "-P", "Pets", "--replace-ground-truth")
+
+
+@pytest.mark.parametrize("suffixes", [("jpg", "png"), ("png", "jpg"), ("png", "webp")])
+@pytest.mark.parametrize("way", ["", "left/"])
+def test_label_files_of_two_pictures_of_one_stem_are_nobodys(
+    ada: Caller, tmp_path: Path, suffixes: tuple[str, str], way: str
+) -> None:
+    """A label file does not say whether it is of a.jpg or of a.png."""
+    truth = tmp_path / "truth.json"
+    images = [
+        {"id": n, "file_name": f"{way}a.{suffix}", "width": 200, "height": 100}
+        for n, suffix in enumerate(suffixes, 1)
+    ]
+    truth.write_text(
+        json.dumps({"images": images, "categories": [{"id": 1, "name": "cat"}], "annotations": []})
+    )
+    run = write(tmp_path / "run", **{f"{way}a": "0 0.25 0.5 0.5 0.25 0.75\n", "classes.txt": "cat"})
+    assert refused(
+        "coco", "--ground-truth", truth, "--predictions", run, "--predictions-format", "yolo",
+        "-P", "Pets", "--model-version", "v1",
+    ) == [f"{way}a.txt: '{way}a.jpg' may be images[0] or images[1]."]  # fmt: skip
