@@ -168,7 +168,7 @@ def test_notebook_chooses_the_least_error_and_writes_what_there_is_of_it(
     answer = {"from_name": "n", "to_name": "text", "type": "number"}
     said = {"near": 1.0004, "far": 1.5}
     item = {
-        "data": {"text": "a"},
+        "data": {"text": "007"},
         "annotations": [{"ground_truth": True, "result": [{**answer, "value": {"number": 1}}]}],
         "predictions": [
             {"model_version": version, "result": [{**answer, "value": {"number": number}}]}
@@ -194,7 +194,8 @@ def test_notebook_chooses_the_least_error_and_writes_what_there_is_of_it(
         env={**os.environ, "PROJECT": project.slug},
     )
     assert done.returncode == 0, done.stderr
-    listed, matrix, *_ = done.stdout.partition("evaluations\n")[2].split("\n\n")
+    listed, matrix, worst, _ = done.stdout.partition("evaluations\n")[2].split("\n\n")
+    assert worst.split()[-3:] == ["007", "test", "2"], "a name, and no number"
     assert listed.splitlines() == [
         "far: meanAbsoluteError 0.500",
         "near: meanAbsoluteError 0.0004",
