@@ -291,14 +291,17 @@ def examples(
     return [(row[0], json_value(row[1]), json_value(row[2])) for row in rows]
 
 
-# A failed task agrees in nothing; that it has a ground truth is known by the other run. Tasks that
-# are still to be run say nothing.
+# A failed task agrees in nothing; that it has a ground truth is known by the other run or, where it
+# failed in both, by the task. Tasks that are still to be run say nothing.
 REGRESSIONS_SQL = """
 SELECT n.task_id, coalesce(o.agreement, 0), coalesce(n.agreement, 0)
 FROM prompts_runitem n JOIN prompts_runitem o ON o.task_id = n.task_id AND o.run_id = %s
 WHERE n.run_id = %s AND n.project_id = %s
-  AND (o.agreement IS NOT NULL OR o.status = 'Failed' AND n.agreement IS NOT NULL)
+  AND (o.agreement IS NOT NULL OR o.status = 'Failed')
   AND (n.agreement IS NOT NULL OR n.status = 'Failed')
+  AND (o.agreement IS NOT NULL OR n.agreement IS NOT NULL
+    OR EXISTS (SELECT 1 FROM predictions_annotation a
+      WHERE a.task_id = n.task_id AND a.ground_truth AND NOT a.was_cancelled))
 ORDER BY n.task_id
 """
 

@@ -417,6 +417,24 @@ def test_a_failure_agrees_in_nothing_before_and_after(
     }
 
 
+def test_what_failed_twice_is_unchanged_where_it_has_ground_truth(
+    ada: Caller, ids: list[int], make_version: MakeVersion, make_run: MakeRun
+) -> None:
+    later, again = (make_run(make_version(title=title)) for title in ("v2", "v3"))
+    failed = [Outcome(pk, error_type="Timeout") for pk in ids]
+    for one in (later, again):
+        outcomes.store(one.pk, failed)
+    url = f"/api/inference-runs/{again.pk}/regressions/?baseline={later.pk}"
+    assert ada.client.get(url).json() == {
+        "model_run": again.pk,
+        "baseline": later.pk,
+        "improved": 0,
+        "regressed": 0,
+        "unchanged": 3,
+        "tasks": [],
+    }
+
+
 @pytest.mark.parametrize("ordering", ["score", "-score"])
 def test_what_has_no_score_comes_last(
     ada: Caller,
