@@ -40,7 +40,7 @@ from predictions.formats.splits import UNKNOWN_SPLIT, split_named
 from predictions.imports.datasets import corners, numbers, options, pictures, reading, targets
 from predictions.imports.datasets.kept import Kept
 from predictions.imports.datasets.reading import DEFAULT_SPLIT, Files, Planned, Read
-from predictions.imports.datasets.sizes import Sizes
+from predictions.imports.datasets.sizes import Sizes, other_ratios
 from predictions.imports.datasets.wishes import Loaded, Wishes
 from predictions.imports.predictions import DELETED_MEANWHILE
 from predictions.models import Project
@@ -392,6 +392,7 @@ class Writer:
             "prediction_regions": self.n_predicted_regions,
         }
         every = [*(text for one in contents for text in one.warnings), *self.drawing.warnings()]
+        every += other_ratios(planned, self.wishes.pictures)
         if not self.is_new:
             every += self.kept.warnings(loaded.n_predictions)
         loaded.warnings = list(dict.fromkeys(every))

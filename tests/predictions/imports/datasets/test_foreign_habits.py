@@ -62,6 +62,26 @@ def corners(x: int, dx: int = 20) -> str:
     return "0 " + " ".join(f"{x / 200} {y / 100}" for x, y in points)
 
 
+@pytest.mark.parametrize("is_turned", [True, False])
+def test_a_size_that_is_not_the_turned_pictures_is_warned_of(
+    ada: Caller, tmp_path: Path, is_turned: bool
+) -> None:
+    """The file has the picture as the camera stored it, 200 x 100: a model sees it upright."""
+    (tmp_path / "pictures").mkdir()
+    for name in ("a", "b"):
+        exif = Image.Exif()
+        exif[0x112] = 6 if is_turned and name == "b" else 1
+        Image.new("L", (200, 100)).save(tmp_path / f"pictures/{name}.jpg", exif=exif)
+    arguments = ("--ground-truth", coco_truth(tmp_path), "-P", "Files")
+    _, warned = load("coco", *arguments, "--images", tmp_path / "pictures")
+    told = (
+        "Warning: 1 of 2 pictures that were looked at are of another shape than a file says, such"
+        " as 'b.jpg': 200 x 100 in the file, 100 x 200 in the folder, turned as its EXIF says. The"
+        " file's sizes count: what another file tells of the turned picture lies elsewhere."
+    )
+    assert warned == ([told] if is_turned else [])
+
+
 @pytest.mark.parametrize(
     ("truth", "said", "with_pictures", "controls"),
     [
