@@ -6,7 +6,6 @@ An import is one transaction, written batch by batch; a bad item undoes it all.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from operator import itemgetter
 from typing import Any
 
 from django.db import transaction
@@ -34,7 +33,7 @@ from predictions.imports.task_names import external_id
 from predictions.imports.task_tags import tags_of
 from predictions.models import Project
 from predictions.regions import task_data
-from predictions.regions.lists import region_list
+from predictions.regions.lists import id_number, region_list
 from predictions_api.http.storable import Refused, bulk_json_text, finite_number
 from predictions_api.names import by_letters
 from predictions_api.postgres.copying import Copy
@@ -86,8 +85,9 @@ def _objects(task: dict[str, Any], key: str) -> list[dict[str, Any]]:
     if not all(isinstance(entry, dict) for entry in found):
         raise Refused(f"Task[{key}] must hold objects only")
     # The newest counts, wherever an export has it in its list.
-    has_ids = all(type(entry.get("id")) is int for entry in found)
-    return sorted(found, key=itemgetter("id")) if has_ids else found
+    ids = [(id_number(entry.get("id")), n) for n, entry in enumerate(found)]
+    known = [(number, n) for number, n in ids if number is not None]
+    return [found[n] for _, n in sorted(known)] if len(known) == len(found) else found
 
 
 def _task_row(project: Project, item: Any, index: int) -> TaskRow:

@@ -5,6 +5,8 @@ from typing import Any
 from predictions_api.http.storable import Refused
 
 Region = dict[str, Any]
+#: Digits of an id as text.
+LONGEST_ID = 100
 
 
 def region_list(result: Any) -> list[Region] | None:
@@ -21,3 +23,12 @@ def region_list(result: Any) -> list[Region] | None:
     if isinstance(result, dict | str | int):
         return None
     raise Refused(f"Incorrect format {type(result)} for prediction result {result}")
+
+
+def id_number(value: Any) -> int | None:
+    """The id of an annotation or a prediction as a number, also where it stands as text; None for
+    anything else.
+    """
+    if isinstance(value, str) and value.isascii() and value.isdecimal():
+        return int(value) if len(value) <= LONGEST_ID else None
+    return value if type(value) is int else None

@@ -12,7 +12,7 @@ from xml.sax.saxutils import quoteattr
 
 from predictions.formats.drawn.objects import REPEATED, Region, Shown, key_of
 from predictions.formats.errors import Errors
-from predictions.regions.config import USUAL_STARS, Config
+from predictions.regions.config import PATH_SEPARATOR, USUAL_STARS, Config
 from predictions.regions.controls import BY_TYPE, ControlTag
 from predictions.regions.labels import read_number
 from predictions_api.http.storable import as_whole, whole_within
@@ -80,12 +80,19 @@ class Seen:
         self.to_names |= dict.fromkeys(_to_names(region))
         answer = value.get(self.tag.value_key) if self.tag.value_key else None
         if self.tag.has_classes and isinstance(answer, list):
-            self.labels |= dict.fromkeys(one for one in answer if isinstance(one, str))
+            self.labels |= dict.fromkeys(one for one in answer if self._is_label(one))
             # A path is a list of names.
             self.is_nested |= any(isinstance(one, list) for one in answer)
             self.is_multiple |= sum(isinstance(one, str | list) for one in answer) > 1
         elif self.tag.tag == "Rating":
             self.most_stars = max(self.most_stars, _stars(answer))
+
+    def _is_label(self, one: Any) -> bool:
+        """Whether an answer names a label: in a tree the text of a path is as a list of its steps,
+        and no choice of that name.
+        """
+        is_path = self.tag.tag == "Taxonomy" and PATH_SEPARATOR in str(one)
+        return isinstance(one, str) and not is_path
 
     def join(self, other: "Seen") -> None:
         """What another file tells of the same control."""

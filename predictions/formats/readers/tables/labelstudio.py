@@ -18,7 +18,7 @@ from predictions.formats.drawn.controls import Controls
 from predictions.formats.errors import Errors
 from predictions.formats.readers.documents import decoded, lines
 from predictions.formats.sources import Source
-from predictions.regions.lists import region_list
+from predictions.regions.lists import id_number, region_list
 from predictions_api.http.storable import Refused, finite_number, json_value
 from predictions_api.names import SCORES
 
@@ -33,8 +33,6 @@ ONLY_NUMBERS = (
 )
 NO_PREDICTIONS = "No task of the file holds a prediction: the version says nothing of any."
 NO_SPLIT = "meta.split is {split!s:.100}, and no text."
-#: Digits.
-LONGEST_ID = 100
 Region = dict[str, Any]
 
 
@@ -204,16 +202,9 @@ def _newest(entries: Sequence[Entry]) -> Entry | None:
     """The one of the highest id; the last where not all have one. None for none."""
     if not entries:
         return None
-    ids = [_number(one.id) for one in entries]
+    ids = [id_number(one.id) for one in entries]
     known = [(one, n) for n, one in enumerate(ids) if one is not None]
     return entries[max(known)[1] if len(known) == len(entries) else -1]
-
-
-def _number(value: Any) -> int | None:
-    """An id as a number, also where it stands as text."""
-    if isinstance(value, str) and value.isascii() and value.isdecimal():
-        return int(value) if len(value) <= LONGEST_ID else None
-    return value if type(value) is int else None
 
 
 def _text(value: Any) -> str | None:

@@ -241,7 +241,7 @@ def box(label: str) -> Json:
     return {"from_name": "label", "to_name": "image", "type": "rectanglelabels", "value": value}
 
 
-def listed(key: str, *entries: tuple[int | None, str], **more: Any) -> list[Json]:
+def listed(key: str, *entries: tuple[int | str | None, str], **more: Any) -> list[Json]:
     """A task of Label Studio with these annotations or predictions, by id and label."""
     found = [
         {"result": [box(label)], **({} if id_ is None else {"id": id_}), **more}
@@ -250,7 +250,9 @@ def listed(key: str, *entries: tuple[int | None, str], **more: Any) -> list[Json
     return [{"data": {"image": "https://photos.test/a.jpg"}, key: found}]
 
 
-LISTS: list[tuple[list[tuple[int | None, str]], str]] = [
+LISTS: list[tuple[list[tuple[int | str | None, str]], str]] = [
+    ([("200", "Car"), ("99", "Person")], "Car"),
+    ([(0, "Person"), ("1", "Car"), ("0", "Person")], "Car"),
     ([(7, "Car"), (8, "Person")], "Person"),
     ([(8, "Car"), (7, "Person")], "Car"),
     ([(8, "Car"), (None, "Person")], "Person"),
@@ -260,7 +262,7 @@ LISTS: list[tuple[list[tuple[int | None, str]], str]] = [
 
 @pytest.mark.parametrize(("entries", "newest"), LISTS)
 def test_the_newest_is_that_of_the_highest_id(
-    ada: Caller, tmp_path: Path, entries: list[tuple[int | None, str]], newest: str
+    ada: Caller, tmp_path: Path, entries: list[tuple[int | str | None, str]], newest: str
 ) -> None:
     truth, said = tmp_path / "truth", tmp_path / "said"
     truth.write_text(json.dumps(listed("annotations", *entries)))
@@ -272,7 +274,7 @@ def test_the_newest_is_that_of_the_highest_id(
 
 @pytest.mark.parametrize(("entries", "newest"), LISTS)
 def test_an_import_keeps_the_order_of_ids(
-    ada: Caller, make_project: MakeProject, entries: list[tuple[int | None, str]], newest: str
+    ada: Caller, make_project: MakeProject, entries: list[tuple[int | str | None, str]], newest: str
 ) -> None:
     project: Project = make_project(ada, IMAGE_CONFIG)
     for key in ("annotations", "predictions"):

@@ -252,6 +252,25 @@ def test_what_answers_tell_of_their_control(ada: Caller, tmp_path: Path) -> None
     ]
 
 
+def test_the_text_of_a_path_makes_no_choice_of_that_name(ada: Caller, tmp_path: Path) -> None:
+    """It is a path, so a near miss is half right."""
+    true, said = tmp_path / "true", tmp_path / "said"
+    tree = [region("tree", "taxonomy", {"taxonomy": ["Animal / Dog"]})]
+    true.write_text(json.dumps([{"data": {"it": "one"}, "annotations": [{"result": tree}]}]))
+    near = [region("tree", "taxonomy", {"taxonomy": ["Animal / Cat"]})]
+    said.write_text(json.dumps([{"data": {"it": "one"}, "predictions": [{"result": near}]}]))
+    config = config_of(true)
+    assert config == ['<Text name="it" value="$it"/>', '<Taxonomy name="tree" toName="it"/>']
+    lines, _ = load(
+        "labelstudio", "--predictions", said, "-P", "New", "--model-version", "v1", "--evaluate"
+    )
+    document = ada.client.get(f"/lab/model-evals/{lines[-1]}").json()
+    assert document["summary"]["primary"] == {
+        "name": "hierarchicalF1", "value": 0.5, "higherIsBetter": True,
+    }  # fmt: skip
+    assert document["warnings"] == []
+
+
 def test_each_object_has_the_value_that_its_regions_are_of(ada: Caller, tmp_path: Path) -> None:
     """Answers come first here, and tell nothing."""
     span = {"start": 4, "end": 7, "text": "cat", "labels": ["x"]}
