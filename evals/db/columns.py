@@ -147,7 +147,7 @@ def task_column(name: str, scope: Scope) -> tuple[str, list[Any]] | None:
     of all tasks and classes. Null for tasks that it did not see. None for other names. At most one
     statement.
 
-    Refused where the project has no finished evaluation of that id.
+    Refused where the project has no finished evaluation of that id that was computed here.
     """
     if name == AGREEMENT:
         found = _finished(scope, None)
@@ -159,8 +159,16 @@ def task_column(name: str, scope: Scope) -> tuple[str, list[Any]] | None:
         raise Refused(f"Of an evaluation there is {', '.join(TASK_COLUMNS)}; not {column!r:.50}.")
     found = _finished(scope, eval_id)
     if found is None:
-        raise Refused(f"The project has no finished evaluation {eval_id!r:.50}.")
+        raise Refused(_why_none(scope, eval_id))
     return _of_tasks(column, found[0])
+
+
+def _why_none(scope: Scope, eval_id: str) -> str:
+    """Why no evaluation of that id has counted anything on tasks."""
+    here = ModelEval.objects.filter(project_id=scope.project_id, eval_id=eval_id)
+    if here.filter(origin=ModelEval.Origin.IMPORTED).exists():
+        return f"The evaluation {eval_id!r:.50} was imported: it says nothing of the tasks here."
+    return f"The project has no finished evaluation {eval_id!r:.50}."
 
 
 def _of_tasks(column: str, evaluation_id: int | None) -> tuple[str, list[Any]]:
@@ -197,6 +205,8 @@ def task_rows(name: str, scope: Scope) -> Rows | None:
 
 def known_to_columns(evaluation: ModelEval) -> dict[str, Any]:
     """What a filter's `Scope` may know of a finished evaluation, so that nobody asks again."""
+    if evaluation.origin != ModelEval.Origin.COMPUTED:
+        return {}
     return {KNOWN.format(evaluation.eval_id): (evaluation.pk, evaluation.reading)}
 
 
@@ -207,13 +217,11 @@ def _finished(scope: Scope, eval_id: str | None) -> tuple[int, Any] | None:
     kept = KNOWN.format(eval_id)
     if kept not in scope.known:
         done = ModelEval.objects.filter(
-            project_id=scope.project_id, status=ModelEval.Status.DONE
+            project_id=scope.project_id,
+            status=ModelEval.Status.DONE,
+            origin=ModelEval.Origin.COMPUTED,
         ).order_by("-pk")
-        if eval_id is None:
-            done = done.filter(origin=ModelEval.Origin.COMPUTED)
-            done = done.exclude(IS_OF_SOME)
-        else:
-            done = done.filter(eval_id=eval_id)
+        done = done.exclude(IS_OF_SOME) if eval_id is None else done.filter(eval_id=eval_id)
         scope.known[kept] = done.values_list("pk", "reading").first()
     found: tuple[int, Any] | None = scope.known[kept]
     return found

@@ -95,6 +95,25 @@ def test_without_an_evaluation_no_task_agrees(
     assert ask(ada, project, items=[("agreement", "greater", -1)]).json()["tasks"] == []
 
 
+def test_an_imported_one_is_refused(ada: Caller, project: Project, ids: list[int]) -> None:
+    """It knows images by their ids, and no tasks: none would be found, nor one without a number."""
+    image = {"imageId": str(ids[0]), "imageName": "one.jpg", "split": "test", "augmentations": 0}
+    seen = {**image, "cluster": None, "confusion": [[0, 1, 1]]}
+    file = {
+        "project": project.slug,
+        "versionId": "4",
+        "classes": [CAR, PERSON],
+        "taskType": "object-detection",
+        "reports": [{"confidence": 20, "image_results": [seen]}],
+    }
+    made = ada.client.post("/lab/model-evals/import", file, format="json").json()["evalId"]
+    message = f"The evaluation '{made}' was imported: it says nothing of the tasks here."
+    for column in ("errors", "measure"):
+        name = f"evaluation.{made}.{column}"
+        assert_invalid(ask(ada, project, items=[(name, "greater", 0)]), {"query": [message]})
+        assert_invalid(ask(ada, project, ordering=[f"-tasks:{name}"]), {"query": [message]})
+
+
 def test_refuses(
     ada: Caller, olga: Caller, project: Project, evaluation: ModelEval, make_project: MakeProject
 ) -> None:
