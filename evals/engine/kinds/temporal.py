@@ -27,6 +27,7 @@ from evals.engine.matched.intervals import (
     Interval,
     Track,
     coco_boxes,
+    in_whole_units,
     of_one_channel,
     overlapping_pairs,
     read_interval,
@@ -92,10 +93,11 @@ class _Sides:
         )
         for of_image in zip(self.truths, self.predictions, strict=True):
             _date(of_image, notes)
-        self.truth, label, _ = _columns(self.truths)
-        self.objects = Objects(image=self.truth.image, label=label)
-        self.predicted, label, score = _columns(self.predictions)
-        self.detections = Detections(image=self.predicted.image, label=label, score=score)
+        truth, label, _ = _columns(self.truths)
+        self.objects = Objects(image=truth.image, label=label)
+        predicted, label, score = _columns(self.predictions)
+        self.detections = Detections(image=predicted.image, label=label, score=score)
+        self.truth, self.predicted = in_whole_units(truth, predicted)
 
     def overlapping(self) -> Pairs:
         """What overlaps in time. `UnusableRegion` for an image with more than can be compared."""

@@ -29,6 +29,10 @@ FARTHEST = 1e15
 OF_A_SECOND = 1000
 #: What Label Studio calls thousandths of a second, and what Python calls parts of one.
 THOUSANDTHS, PARTS = "%L", "%f"
+#: Digits after the point that times are told with: those of more are measured rather than told.
+MOST_DECIMALS = 9
+#: Whole numbers up to here are numbers of float64.
+WHOLE = 2.0**53
 #: A format without it writes no date that digits alone could tell from a number.
 YEAR = "%Y"
 
@@ -121,7 +125,7 @@ class Track:
 
     #: int64 (n,), the place of each one's image, never falling.
     image: Ints
-    #: float64 (n,).
+    #: float64 (n,), in one unit for each image.
     start: Floats
     end: Floats
     #: int64 (n,), -1 where there is none.
@@ -132,6 +136,37 @@ class Track:
         n = len(self.start)
         length = self.end - self.start
         return np.stack([self.start, np.broadcast_to(rows, n), length, np.ones(n)], axis=1)
+
+
+def in_whole_units(truth: Track, predicted: Track) -> tuple[Track, Track]:
+    """The same stretches, of each image in the largest decimal part of a second of which all its
+    times are whole numbers; as they are where that is none of the first MOST_DECIMALS.
+
+    Overlaps are the same, but for the noise of the last digits: 0.2 has no number of float64, and
+    of a date in seconds (1.6e9) the thousandths have few digits left. By it two stretches overlap
+    by a little less than exactly the threshold.
+    """
+    sides = (truth, predicted)
+    image = np.concatenate([side.image for side in sides for _ in range(2)])
+    moments = np.concatenate([one for side in sides for one in (side.start, side.end)])
+    scale = np.zeros(int(image.max(initial=-1)) + 1)
+    for decimals in range(MOST_DECIMALS + 1):
+        unit = 10.0**decimals
+        whole = np.round(moments * unit)
+        is_told = (whole / unit == moments) & (abs(whole) <= WHOLE)
+        fits = np.bincount(image[~is_told], minlength=len(scale)) == 0
+        scale[fits & (scale == 0)] = unit
+        if scale.all():
+            break
+
+    def scaled(side: Track) -> Track:
+        unit = scale[side.image]
+        start, end = (
+            np.where(unit > 0, np.round(one * unit), one) for one in (side.start, side.end)
+        )
+        return replace(side, start=start, end=end)
+
+    return scaled(truth), scaled(predicted)
 
 
 def overlapping_pairs(

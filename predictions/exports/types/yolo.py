@@ -2,8 +2,9 @@
 
 `class x y width height` with the centre for boxes; turned boxes, ellipses and masks leave as their
 upright bounds. Polygons are `class x1 y1 x2 y2 ...`. Where the labelling config has key points, all
-are boxes, with `x y visible` of each point. As YOLO_OBB a box is its four corners. A prediction's
-line ends with its score, 1 where it tells none, as YOLO's own `save_conf` does.
+are boxes, with `x y visible` of each point. As YOLO_OBB a box is its four corners, and an outline
+that has four, too. A prediction's line ends with its score, 1 where it tells none, as YOLO's own
+`save_conf` does.
 Formats: https://docs.ultralytics.com/datasets
 """
 
@@ -19,6 +20,7 @@ from predictions.regions.geometry import rotated_corners
 #: Decimals of a share: a thousandth of a pixel of the largest image, and more.
 DECIMALS = 12
 CERTAIN = 1.0
+CORNERS = 4
 
 
 def entries(
@@ -86,9 +88,11 @@ def place(
 
 
 def corners(one: Object, picture: Picture) -> list[float]:
-    """Four corners, clockwise: of a turned box its own, of anything else those of its bounds."""
+    """Four corners: of a turned box, clockwise, and of an outline of four points its own, of
+    anything else those of its bounds.
+    """
     points = one.shape.points_px
-    if one.kind != "rectangle" or points is None:
+    if one.kind not in {"rectangle", "polygon"} or points is None or len(points) != CORNERS:
         points = rotated_corners(one.shape.box_xywh_px, 0)
     return _shares(points.ravel().tolist(), picture)
 

@@ -2,6 +2,7 @@
 
 import io
 from contextlib import redirect_stdout
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -169,6 +170,31 @@ def test_dates_are_seconds(time_format: str, start: Any, end: Any, seconds: Any)
     reading = Reading(time_formats={"ts": time_format} if time_format else {})
     verdicts = KIND.verdicts([stored([series(start, end)], [])], temporal(reading=reading), 0)
     assert verdicts[0].facts[0] == [{"interval": list(seconds)}]
+
+
+@pytest.mark.parametrize("far_ms", [0, 200_000_000, 1_577_836_800_000, 4_102_444_800_000])
+@pytest.mark.parametrize("is_dated", [True, False])
+def test_half_of_a_second_in_any_century_is_half(far_ms: int, is_dated: bool) -> None:
+    """Seconds since 1970 have few digits left for their thousandths."""
+
+    def told(milliseconds: int) -> Any:
+        seconds = (far_ms + milliseconds) / 1000
+        date = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+        return date if is_dated else seconds
+
+    stretches = [(start, n) for start in range(3, 5000, 97) for n in (20, 200, 640, 3000)]
+    images = [
+        stored(
+            [series(told(start), told(start + n))],
+            [series(told(start), told(start + n // 2), score=0.9)],
+        )
+        for start, n in stretches
+    ]
+    tally, _ = counted(images, temporal(inclusive=False))
+    assert cells(tally) == [[0, 2, len(images)], [2, 0, len(images)]]
+    tally, total = counted(images, temporal(inclusive=True))
+    assert cells(tally) == [[0, 0, len(images)]]
+    assert total.table.overall.map50 == pytest.approx(1)
 
 
 @pytest.mark.parametrize("time_format", ["%Y %Y", "%", "%Q"])

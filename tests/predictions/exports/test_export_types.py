@@ -356,6 +356,21 @@ def test_turned_boxes(ada: Caller, boxes: Project) -> None:
     assert [float(text) for text in line[1:]] == pytest.approx(shares, abs=1e-7)
 
 
+@pytest.mark.parametrize(
+    ("points", "line"),
+    [
+        # An outline of four points is a turned box; of any other number it has bounds.
+        ([[15, 10], [20, 21], [18, 25], [12.5, 15]], "2 0.15 0.1 0.2 0.21 0.18 0.25 0.125 0.15"),
+        ([[15, 10], [20, 21], [12.5, 15]], "2 0.125 0.1 0.2 0.1 0.2 0.21 0.125 0.21"),
+    ],
+)
+def test_outlines_as_turned_boxes(
+    ada: Caller, shapes: Project, points: list[list[float]], line: str
+) -> None:
+    fill(ada, shapes, annotated([outline(*points)]))
+    assert next(iter(files(ada, shapes, "YOLO_OBB").values())).decode().strip() == line
+
+
 def test_voc(ada: Caller, boxes: Project) -> None:
     region = box("\x02<Car & Co>", 10, 10, 20, 50, 0.75)
     task, empty = import_boxes(ada, boxes, predicted([region]), predicted([]))
