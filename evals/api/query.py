@@ -186,8 +186,8 @@ class ImagesQuery(Query):
     offset = NumberField("Images before the page.", default=0, least=0, most=None)
     sort = ChosenField(
         [sign + name for name in SORTS for sign in ("", "-")],
-        "Order of images; `errors` are false positives and false negatives together, of `class` if "
-        "given; `measure` is the first of the metrics of single images.",
+        "Order of images; `errors` are false positives and false negatives together. Counts are of "
+        "`class` if given; `measure` is the first of the metrics of single images.",
         refusal=partial(
             InvalidFilter,
             f"sort must be one of {', '.join(SORTS)}, with - in front for falling.",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from evals.db.definition import OF_SOME
+from evals.db.definition import IS_OF_SOME
 from evals.db.snapshot.stored import ADDRESS, LONGEST_URL, image_path
 from evals.engine.events import Counts
 from evals.engine.reading import reading_of
@@ -211,7 +211,7 @@ def _finished(scope: Scope, eval_id: str | None) -> tuple[int, Any] | None:
         ).order_by("-pk")
         if eval_id is None:
             done = done.filter(origin=ModelEval.Origin.COMPUTED)
-            done = done.exclude(options__has_any_keys=OF_SOME)
+            done = done.exclude(IS_OF_SOME)
         else:
             done = done.filter(eval_id=eval_id)
         scope.known[kept] = done.values_list("pk", "reading").first()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from django.db.models import BooleanField, F, Func, Q, Value
 from rest_framework.exceptions import ValidationError
 
 from evals.engine.errors import EvaluationError
@@ -49,8 +50,19 @@ def parameters_of(evaluation: ModelEval) -> dict[str, Any]:
     return {name: evaluation.options.get(name, UNASKED[name]) for name in UNASKED if name in read}
 
 
-#: What a request has that is of chosen tasks or classes.
+#: What a request has that is of chosen tasks or classes; and, of its options, which classes are not
+#: read.
 OF_SOME = ("query", "classes")
+LEFT_OUT = Value("$.labelMap.* ? (@ == null)")
+#: Whether a row's request leaves out tasks or classes, as `evals.reports.terms.is_of_all` reads it.
+IS_OF_SOME = Q(options__has_any_keys=OF_SOME) | Q(
+    Func(
+        F("options"),
+        LEFT_OUT,
+        template="jsonb_path_exists(%(expressions)s::jsonpath)",
+        output_field=BooleanField(),
+    )
+)
 
 
 def kind_of(evaluation: ModelEval) -> Kind:

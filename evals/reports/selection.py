@@ -5,7 +5,6 @@ scan; every other selection passes over the evaluation's images once.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -19,9 +18,9 @@ from evals.engine.metrics import image_scores
 from evals.models import ModelEval
 from predictions.regions.geometry import Bools, Floats
 
-#: Orders of images; errors are false positives and false negatives together, of a class if one is
-#: asked for; each may be reversed with a minus. The measure is the first of the metrics that
-#: a kind has of single images; those without stand last.
+#: Orders of images; errors are false positives and false negatives together. The four counts are of
+#: a class if one is asked for; each may be reversed with a minus. The measure is the first of the
+#: metrics that a kind has of single images; those without stand last.
 SORTS = (
     "truePositives", "falsePositives", "falseNegatives", "errors", "precision", "recall", "f1",
     "measure",
@@ -127,10 +126,9 @@ def _matching(
         block.events, confidence, n_images=n_images, n_classes=len(evaluation.classes)
     )
     cells = image_cells(block.events, confidence)
-    fp: Any = counts.fp
-    fn: Any = counts.fn
+    tp, fp, fn = (np.asarray(n, dtype=np.float64) for n in (counts.tp, counts.fp, counts.fn))
     if wanted.label is not None:
-        fp, fn = _errors_of_class(cells, wanted.label, n_images)
+        tp, fp, fn = _counts_of_class(cells, wanted.label, n_images)
     fits = (fp >= wanted.least_fp) & (fn >= wanted.least_fn)
     if split is not None:
         fits &= block.splits == split
@@ -147,9 +145,9 @@ def _matching(
         fits &= _has_cell(cells, wanted.cell, label, n_images)
     keys = {
         None: np.zeros(n_images),
-        "truePositives": counts.tp,
-        "falsePositives": counts.fp,
-        "falseNegatives": counts.fn,
+        "truePositives": tp,
+        "falsePositives": fp,
+        "falseNegatives": fn,
         "errors": fp + fn,
         "measure": block.measures,
     }
@@ -160,18 +158,17 @@ def _matching(
     return block.positions[fits], (-key if wanted.is_falling else key)[fits]
 
 
-def _errors_of_class(cells: Cells, label: int, n_images: int) -> tuple[Any, Any]:
-    """False positives and false negatives of one class in each image, (n_images,) each."""
-    is_wrong = cells.actual != cells.predicted
-    counts: list[Floats] = [
-        np.bincount(
-            cells.image[is_wrong & (side == label)],
-            weights=cells.count[is_wrong & (side == label)],
-            minlength=n_images,
-        ).astype(np.float64)
-        for side in (cells.predicted, cells.actual)
-    ]
-    return counts[0], counts[1]
+def _counts_of_class(cells: Cells, label: int, n_images: int) -> tuple[Floats, Floats, Floats]:
+    """True positives, false positives and false negatives of one class in each image, (n_images,)
+    each.
+    """
+    is_true, is_said = cells.actual == label, cells.predicted == label
+
+    def count(which: Bools) -> Floats:
+        found = np.bincount(cells.image[which], weights=cells.count[which], minlength=n_images)
+        return found.astype(np.float64)
+
+    return count(is_true & is_said), count(is_said & ~is_true), count(is_true & ~is_said)
 
 
 def _has_cell(

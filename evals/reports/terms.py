@@ -96,7 +96,8 @@ def ground_truth_terms(one: ModelEval, other: ModelEval) -> list[str]:
 
 def is_of_all(evaluation: ModelEval) -> bool:
     """Whether it is of all tasks and classes, as far as the request says; not of chosen ones."""
-    return not any(name in evaluation.options for name in OF_SOME)
+    is_of_some = any(name in evaluation.options for name in OF_SOME)
+    return not is_of_some and None not in evaluation.options.get("labelMap", {}).values()
 
 
 def _terms(evaluation: ModelEval) -> dict[str, Any]:

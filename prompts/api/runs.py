@@ -198,7 +198,7 @@ class RunMeasuresViewSet(RunRows):
         if baseline_id is None and run.source_model_run_id is None:
             prompt_id = run.model_version.parent_model_id
             rows = rows.filter(pk__lt=run.pk, model_version__parent_model_id=prompt_id)
-            found = rows.filter(total_compared__gt=0).order_by("-id").first()
+            found = queries.whole_first(rows.filter(total_compared__gt=0)).first()
         else:
             found = rows.filter(pk=baseline_id or run.source_model_run_id or 0).first()
         if found is None:

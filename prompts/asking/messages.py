@@ -7,7 +7,7 @@ import contextlib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from predictions.regions.config import KEPT_BYTES
@@ -19,7 +19,7 @@ from prompts.asking.answers import answer_schema
 
 Message = dict[str, Any]
 
-# `{name}`; doubled braces are braces, and what does not look like a name (JSON) is text.
+# `{name}`; doubled braces may be braces, and what does not look like a name (JSON) is text.
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\w(?:[\w .-]*\w)?)\}")
 BRACED = re.compile(r"\{\{|\}\}|\{([^{}]+)\}")
 # What a config's value shows of the data, perhaps within other text.
@@ -143,6 +143,28 @@ def messages(
     return shown
 
 
+def _pieces(prompt: str) -> Iterator[tuple[str, str | None]]:
+    """The prompt's own text as it is sent, piece by piece, each with the field that follows it.
+
+    Doubled braces are one, closing ones where such are open: others close an object in an object.
+
+    >>> list(_pieces('{{x}} of {text}: {"a": {"b": 1}}'))
+    [('{', None), ('x}', None), (' of ', 'text'), (': {"a": {"b": 1}}', None), ('', None)]
+    """
+    end, n_open = 0, 0
+    for found in PLACEHOLDER.finditer(prompt):
+        text, brace = prompt[end : found.start()], found[0][0]
+        end = found.end()
+        if found[1] is not None:
+            yield text, found[1]
+        elif brace == "{" or n_open:
+            n_open += 1 if brace == "{" else -1
+            yield text + brace, None
+        else:
+            yield text + found[0], None
+    yield prompt[end:], None
+
+
 def own_bytes(prompt: str, label_config: str) -> tuple[int, list[str]]:
     """How long a prompt is without what it shows of a task; and the fields whose texts it shows,
     each as often as it does. Pictures are none: what one takes only its model knows.
@@ -150,8 +172,9 @@ def own_bytes(prompt: str, label_config: str) -> tuple[int, list[str]]:
     >>> own_bytes('{text} or {{text}}? {text}', '<View><Text name="t" value="$text"/></View>')
     (12, ['text', 'text'])
     """
-    own = len(PLACEHOLDER.sub(lambda found: "" if found[1] else found[0][0], prompt).encode())
-    named = [found[1] for found in PLACEHOLDER.finditer(prompt) if found[1]]
+    pieces = list(_pieces(prompt))
+    own = sum(len(text.encode()) for text, _ in pieces)
+    named = [name for _, name in pieces if name is not None]
     if not named:
         named = data_fields(label_config)
         own += sum(len(_heading(name).encode()) for name in named)
@@ -162,15 +185,10 @@ def _content(prompt: str, data: Mapping[str, Any], label_config: str) -> str | l
     images = image_fields(label_config)
     parts: list[Message] = []
     text: list[str] = []
-    end = 0
-    for found in PLACEHOLDER.finditer(prompt):
-        text.append(prompt[end : found.start()])
-        end = found.end()
-        if found[1] is None:
-            text.append(found[0][0])
-        else:
-            _show(parts, text, data, found[1], images)
-    text.append(prompt[end:])
+    for own, shown in _pieces(prompt):
+        text.append(own)
+        if shown is not None:
+            _show(parts, text, data, shown, images)
     if not placeholders(prompt):
         for name in _present(data, data_fields(label_config)):
             text.append(_heading(name))

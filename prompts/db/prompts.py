@@ -221,6 +221,7 @@ def reworded(version: PromptVersion, text: str, *, user_id: int | None) -> Promp
         provider_model_id=version.provider_model_id,
         model_provider_connection_id=version.model_provider_connection_id,
         max_few_shot_examples=version.max_few_shot_examples,
+        few_shot_task_ids=version.few_shot_task_ids,
         created_by_id=user_id,
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db.models import (
+    Case,
     Count,
     ExpressionWrapper,
     F,
@@ -17,6 +18,7 @@ from django.db.models import (
     Q,
     QuerySet,
     Subquery,
+    When,
 )
 from django.db.models.functions import Cast, Coalesce
 from rest_framework.exceptions import ValidationError
@@ -44,6 +46,25 @@ AGREEMENT = ExpressionWrapper(
 SCORED_RUNS = ModelRun.objects.filter(status=ModelRun.Status.COMPLETED, total_compared__gt=0)
 
 
+def _is_all_of(run: str) -> Q:
+    """Whether a run at that path is over no fewer tasks than the one that it repeats."""
+    source = Q(**{f"{run}source_model_run": None})
+    return source | Q(**{f"{run}total_tasks__gte": F(f"{run}source_model_run__total_tasks")})
+
+
+# Not over what an earlier run left open or got wrong: such tasks are not like the others. What
+# repeats a run of a part is of a part, too.
+IS_WHOLE = Q(only_missing_predictions=False) & (
+    Q(task_ids=None) | (_is_all_of("") & _is_all_of("source_model_run__"))
+)
+
+
+def whole_first(rows: QuerySet[ModelRun]) -> QuerySet[ModelRun]:
+    """The newest first, those of a part of another run's tasks behind all others."""
+    part = Case(When(IS_WHOLE, then=0), default=1, output_field=IntegerField())
+    return rows.order_by(part, "-id")
+
+
 def _number_of(rows: QuerySet[Any], key: str) -> Coalesce:
     counted = rows.order_by().values(key).annotate(n=Count("pk")).values("n")
     return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
@@ -52,13 +73,10 @@ def _number_of(rows: QuerySet[Any], key: str) -> Coalesce:
 def prompts(workspace_id: int) -> QuerySet[Prompt]:
     """The workspace's prompts with how they do: two statements for any number."""
     of_prompt = "model_version__parent_model"
-    best = (
-        SCORED_RUNS.filter(**{of_prompt: OuterRef("pk")})
-        .order_by()
-        .values(of_prompt)
-        .annotate(best=Max(AGREEMENT))
-        .values("best")
-    )
+    mine = SCORED_RUNS.filter(**{of_prompt: OuterRef("pk")}).order_by().values(of_prompt)
+    best = mine.annotate(
+        best=Coalesce(Max(AGREEMENT, filter=IS_WHOLE), Max(AGREEMENT)),
+    ).values("best")
     return (
         Prompt.objects.filter(workspace_id=workspace_id)
         .select_related("created_by")
@@ -77,7 +95,7 @@ def prompts(workspace_id: int) -> QuerySet[Prompt]:
 
 def versions(prompt_id: int, *, workspace_id: int) -> QuerySet[PromptVersion]:
     """The versions of a prompt of the workspace, with their score. One statement."""
-    latest = SCORED_RUNS.filter(model_version=OuterRef("pk")).order_by("-id")
+    latest = whole_first(SCORED_RUNS.filter(model_version=OuterRef("pk")))
     score = latest.annotate(score=AGREEMENT).values("score")[:1]
     return (
         PromptVersion.objects.filter(
@@ -273,14 +291,17 @@ def examples(
     return [(row[0], json_value(row[1]), json_value(row[2])) for row in rows]
 
 
-# A failed task agrees in nothing; that it has a ground truth is known by the other run. Tasks that
-# are still to be run say nothing.
+# A failed task agrees in nothing; that it has a ground truth is known by the other run or, where it
+# failed in both, by the task. Tasks that are still to be run say nothing.
 REGRESSIONS_SQL = """
 SELECT n.task_id, coalesce(o.agreement, 0), coalesce(n.agreement, 0)
 FROM prompts_runitem n JOIN prompts_runitem o ON o.task_id = n.task_id AND o.run_id = %s
 WHERE n.run_id = %s AND n.project_id = %s
-  AND (o.agreement IS NOT NULL OR o.status = 'Failed' AND n.agreement IS NOT NULL)
+  AND (o.agreement IS NOT NULL OR o.status = 'Failed')
   AND (n.agreement IS NOT NULL OR n.status = 'Failed')
+  AND (o.agreement IS NOT NULL OR n.agreement IS NOT NULL
+    OR EXISTS (SELECT 1 FROM predictions_annotation a
+      WHERE a.task_id = n.task_id AND a.ground_truth AND NOT a.was_cancelled))
 ORDER BY n.task_id
 """
 

@@ -166,19 +166,24 @@ def test_notebook_chooses_the_least_error_and_writes_what_there_is_of_it(
     sdk = LabelStudio(base_url=server.url, api_key=os.environ["LABEL_STUDIO_API_KEY"])
     project = Project.objects.get(pk=sdk.projects.create(title="Doses", label_config=config).id)
     answer = {"from_name": "n", "to_name": "text", "type": "number"}
-    said = {"near": 1.0004, "far": 1.5}
-    item = {
-        "data": {"text": "a"},
-        "annotations": [{"ground_truth": True, "result": [{**answer, "value": {"number": 1}}]}],
-        "predictions": [
-            {"model_version": version, "result": [{**answer, "value": {"number": number}}]}
-            for version, number in said.items()
-        ],
-    }
-    sdk.projects.import_tasks(project.pk, request=[item])
+    said = {"near": (1.0004, 1.0004), "far": (1.5, 1.0002)}
+    items = [
+        {
+            "data": {"text": text},
+            "annotations": [{"ground_truth": True, "result": [{**answer, "value": {"number": 1}}]}],
+            "predictions": [
+                {"model_version": version, "result": [{**answer, "value": {"number": numbers[n]}}]}
+                for version, numbers in said.items()
+            ],
+        }
+        for n, text in enumerate(("007", "008"))
+    ]
+    sdk.projects.import_tasks(project.pk, request=items)
     workspace = project.workspace.slug
-    for version in said:
-        asked = {"project": project.slug, "modelVersion": version}
+    easy = {"filter": "filter:tasks:data.text", "operator": "equal", "value": "008"}
+    part = {"filters": {"conjunction": "and", "items": [{**easy, "type": "String"}]}}
+    for version, more in (*((version, {}) for version in said), ("far", {"query": part})):
+        asked = {"project": project.slug, "modelVersion": version, **more}
         headers = {"Authorization": f"Token {os.environ['LABEL_STUDIO_API_KEY']}"}
         address = f"{server.url}/{workspace}/model-evals"
         assert httpx.post(address, json=asked, headers=headers).is_success
@@ -194,12 +199,14 @@ def test_notebook_chooses_the_least_error_and_writes_what_there_is_of_it(
         env={**os.environ, "PROJECT": project.slug},
     )
     assert done.returncode == 0, done.stderr
-    listed, matrix, *_ = done.stdout.partition("evaluations\n")[2].split("\n\n")
+    listed, matrix, worst, _ = done.stdout.partition("evaluations\n")[2].split("\n\n")
+    assert worst.split()[-6:] == ["007", "test", "2", "008", "test", "2"], "names, no numbers"
     assert listed.splitlines() == [
-        "far: meanAbsoluteError 0.500",
+        "far: meanAbsoluteError 0.0002",
+        "far: meanAbsoluteError 0.250",
         "near: meanAbsoluteError 0.0004",
     ]
-    assert matrix.startswith("near: rows are true")
+    assert matrix.startswith("near: rows are true"), "not the one of the easiest task"
 
 
 def test_figures_of_two_versions_say_what_there_is(server: LiveServer) -> None:

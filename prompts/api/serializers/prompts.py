@@ -106,7 +106,10 @@ class PromptDetailSerializer(serializers.ModelSerializer[Prompt]):
     organization = serializers.IntegerField(source="workspace_id", read_only=True)
     associated_projects = AssociatedProjectSerializer(many=True, read_only=True)
     best_score = serializers.FloatField(
-        read_only=True, allow_null=True, help_text="Best agreement of a run with ground truth."
+        read_only=True,
+        allow_null=True,
+        help_text="Best mean agreement of a run with ground truth. Runs over some of another run's"
+        " tasks, or over missing predictions alone, only for want of others.",
     )
     runs_count = serializers.IntegerField(read_only=True)
     versions_count = serializers.IntegerField(read_only=True)
@@ -137,7 +140,8 @@ class PromptVersionSerializer(
     score = serializers.FloatField(
         read_only=True,
         allow_null=True,
-        help_text="Mean agreement of its latest completed run with ground truth, 0 to 1.",
+        help_text="Mean agreement of its latest completed run with ground truth, 0 to 1. Runs over"
+        " some of another run's tasks, or over missing predictions alone, only for want of others.",
     )
     model_display_name = serializers.CharField(source="provider_model_id", read_only=True)
 

@@ -88,18 +88,22 @@ def test_images_of_two_projects_are_compared_and_that_is_told(
     assert (found["totals"]["images"], found["differingTerms"]) == (4, ["project"])
 
 
+@pytest.mark.parametrize(
+    ("asked", "term"),
+    [({"classes": [CAR]}, "askedClasses"), ({"labelMap": {PERSON: None}}, "labelMap")],
+)
 def test_a_later_evaluation_of_a_part_does_not_stand_for_its_model(
-    ada: Caller, project: Project
+    ada: Caller, project: Project, asked: dict[str, Any], term: str
 ) -> None:
     load(ada, project, tasks())
     names = {"versionId": "4"}
     whole = [computed(ada, project, v, **names, modelId=v).eval_id for v in ("v1", "v2")]
-    computed(ada, project, "v1", **names, modelId="v1", classes=[CAR])
-    part = computed(ada, project, "v1", **names, modelId="part", classes=[CAR]).eval_id
+    computed(ada, project, "v1", **names, modelId="v1", **asked)
+    part = computed(ada, project, "v1", **names, modelId="part", **asked).eval_id
 
     query = {"project": project.slug, "version": "4"}
     models = ada.client.get(f"{PATH}/compare", query).json()["models"]
-    reason = f"its evaluation has another askedClasses than {whole[1]}"
+    reason = f"its evaluation has another {term} than {whole[1]}"
     assert {one["evalId"]: one["exclusionReason"] for one in models} == {
         whole[0]: None,
         whole[1]: None,

@@ -119,6 +119,10 @@ def test_a_silence_that_is_right_scores_one(get: Get) -> None:
         ({"cell": "2,0", "confidence": 10}, ["two"], 1),
         ({"class": "Person"}, ["two", "three"], 2),
         ({"class": "Person", "cell": "0,2"}, [], 0),
+        ({"class": "Person", "sort": "falseNegatives"}, ["two", "three"], 2),
+        ({"class": "Car", "sort": "-falsePositives"}, ["one", "two", "four"], 3),
+        ({"class": "Car", "sort": "truePositives"}, ["two", "four", "one"], 3),
+        ({"class": "Car", "sort": "-errors"}, ["two", "four", "one"], 3),
         ({"cluster": 3}, [], 0),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 from evals.models import ModelEval
 from predictions.models import Project
 from tests.conftest import Caller, MakeProject, assert_invalid
-from tests.evals.conftest import PERSON, computed, load, tasks
+from tests.evals.conftest import CAR, PERSON, computed, load, tasks
 
 
 @pytest.fixture
@@ -81,6 +81,7 @@ def test_tasks_do_not_agree_by_some_of_their_classes(
 ) -> None:
     before = ask(ada, project, items=[("agreement", "less", 1)]).json()
     computed(ada, project, classes=[PERSON])
+    computed(ada, project, labelMap={CAR: None})
     part = {"selectedItems": {"all": False, "included": ids[:1]}}
     computed(ada, project, query=part)
     after = ask(ada, project, items=[("agreement", "less", 1)]).json()

@@ -204,13 +204,12 @@ def test_what_measures_otherwise_is_not_drawn(
     assert said == ["other labelMap", ""]
 
 
-@pytest.mark.parametrize("is_of_tasks", [True, False])
+@pytest.mark.parametrize("part", [{"classes": [CAR]}, {"labelMap": {PERSON: None}}, {"query": {}}])
 def test_evaluations_of_a_part_do_not_stand_for_the_whole(
-    desks: dict[str, Client], ada: Caller, project: Project, is_of_tasks: bool
+    desks: dict[str, Client], ada: Caller, project: Project, part: dict[str, Any]
 ) -> None:
     ids = load(ada, project, tasks())
-    part: dict[str, Any] = {"classes": [CAR]}
-    if is_of_tasks:
+    if "query" in part:
         part = {"query": {"selectedItems": {"all": False, "included": ids[:1]}}}
     for version in ("v1", "v2"):
         computed(ada, project, version, **part)

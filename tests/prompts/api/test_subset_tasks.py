@@ -316,6 +316,42 @@ def test_regressions_and_running_again(
     assert again["task_ids"] == [ids[3]]
 
 
+def test_what_is_run_again_of_a_part_is_no_score(
+    ada: Caller, run: ModelRun, ids: list[int], make_version: MakeVersion, make_run: MakeRun
+) -> None:
+    """Tasks that were wrong are not like the others; nor are those that a repeated retry is of."""
+
+    def scores(of: ModelRun) -> tuple[float, float]:
+        version = of.model_version
+        prompt = ada.client.get(f"/api/prompts/{version.parent_model_id}/").json()
+        return ada.client.get(f"{path_of(version)}/").json()["score"], prompt["best_score"]
+
+    assert scores(run) == (2 / 3, 2 / 3)
+    url = f"/api/inference-runs/{run.pk}/re-evaluate/"
+    made = ada.client.post(url, {"mode": "incorrect"}, format="json").json()
+    again = ModelRun.objects.get(pk=made["id"])
+    repeated = start.repeat(again, ada.access)
+    missing = make_run(run.model_version, only_missing_predictions=True, task_ids=[ids[3]],
+                       project_subset="Custom")  # fmt: skip
+    for part in (again, repeated):
+        outcomes.store(part.pk, [Outcome(ids[1], result=said("pos"))])
+        part.refresh_from_db()
+        assert (part.status, part.total_compared, part.agreement_sum) == ("Completed", 1, 1.0)
+    outcomes.store(missing.pk, [Outcome(ids[3], result=said("pos"))])
+    assert scores(run) == (2 / 3, 2 / 3)
+    later = make_run(make_version(title="v2"))
+    batch = [Outcome(pk, result=said("neg")) for pk in ids]
+    outcomes.store(later.pk, batch)
+    compared = ada.client.get(f"/api/inference-runs/{later.pk}/regressions/").json()
+    assert compared["baseline"] == run.pk
+    outcomes.store(start.repeat(run, ada.access).pk, batch)
+    assert scores(run) == (1 / 3, 2 / 3)
+    alone = make_run(make_version(title="v3"), only_missing_predictions=True)
+    outcomes.store(alone.pk, [Outcome(ids[2], result=said("neg"))])
+    outcomes.store(alone.pk, [Outcome(pk, error_type="Timeout") for pk in ids])
+    assert scores(alone) == (1.0, 2 / 3), "for want of others"
+
+
 @pytest.mark.parametrize(
     ("body", "errors"),
     [
@@ -378,6 +414,24 @@ def test_a_failure_agrees_in_nothing_before_and_after(
         "regressed": 1,
         "unchanged": 0,
         "tasks": [{"task": ids[1], "before": 1.0, "after": 0.0}],
+    }
+
+
+def test_what_failed_twice_is_unchanged_where_it_has_ground_truth(
+    ada: Caller, ids: list[int], make_version: MakeVersion, make_run: MakeRun
+) -> None:
+    later, again = (make_run(make_version(title=title)) for title in ("v2", "v3"))
+    failed = [Outcome(pk, error_type="Timeout") for pk in ids]
+    for one in (later, again):
+        outcomes.store(one.pk, failed)
+    url = f"/api/inference-runs/{again.pk}/regressions/?baseline={later.pk}"
+    assert ada.client.get(url).json() == {
+        "model_run": again.pk,
+        "baseline": later.pk,
+        "improved": 0,
+        "regressed": 0,
+        "unchanged": 3,
+        "tasks": [],
     }
 
 

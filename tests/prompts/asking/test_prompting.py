@@ -40,6 +40,23 @@ def test_placeholders(prompt: str, names: list[str]) -> None:
     assert messages.placeholders(prompt) == names
 
 
+@pytest.mark.parametrize(
+    ("prompt", "sent"),
+    [
+        ('{text}? {"a": {"b": {"c": 1}}}', 'sea? {"a": {"b": {"c": 1}}}'),
+        ('{"a": {"b": {text}}}', '{"a": {"b": sea}}'),
+        ('{text} or {{text}}? {{"a": {{"b": 1}}}}', 'sea or {text}? {"a": {"b": 1}}'),
+        ('{{"a": {"b": {text}}}}', '{"a": {"b": sea}}'),
+        ("{{{text}}} }} {{", "{sea} }} {"),
+    ],
+)
+def test_braces_of_json_are_sent_as_they_stand(prompt: str, sent: str) -> None:
+    made = messages.messages(prompt, {"text": "sea"}, TEXT_CONFIG)
+    assert made[-1]["content"] == sent
+    own, fields = messages.own_bytes(prompt, TEXT_CONFIG)
+    assert own + len("sea") * len(fields) == len(sent)
+
+
 @given(st.text())
 def test_text_without_braces_is_sent_as_it_is(text: str) -> None:
     text = text.replace("{", "").replace("}", "")

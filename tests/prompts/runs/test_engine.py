@@ -633,6 +633,8 @@ def test_a_refinement_that_its_worker_lost_is_made_by_the_next(
     our_version: PromptVersion, text_project: Project, model: Model
 ) -> None:
     model.control(answer={"prompt": "Is {text} kind?", "reasoning": "Shorter."})
+    our_version.max_few_shot_examples, our_version.few_shot_task_ids = 3, [8, 7]
+    our_version.save()
     made = Refinement.objects.create(
         version=our_version,
         project=text_project,
@@ -650,6 +652,9 @@ def test_a_refinement_that_its_worker_lost_is_made_by_the_next(
     made.refresh_from_db()
     assert (made.status, model.counts()["requests"]) == ("Completed", 1)
     assert PromptVersion.objects.count() == 2
+    better = PromptVersion.objects.latest("pk")
+    assert (better.prompt, better.max_few_shot_examples) == ("Is {text} kind?", 3)
+    assert better.few_shot_task_ids == [8, 7], "else it is compared with other examples"
     assert tasks.requeue_stalled() == []
 
 
