@@ -73,7 +73,7 @@ def _task(row: Row, key: str, errors: Errors, *, is_prediction: bool) -> FileTas
     if not about.strip():
         errors.add(row.place, f"has no {key}.")
     data = {name: cell for name, cell in row.cells.items() if name not in own}
-    if told := _value(row.cells["label"]):
+    if told := written_value(row.cells["label"]):
         errors.add(row.place, told.format(cell=row.cells["label"]))
     given = [one.strip() for one in row.cells["label"].split(SEPARATOR)]
     labels = tuple(dict.fromkeys(one for one in given if one))
@@ -89,7 +89,7 @@ def _task(row: Row, key: str, errors: Errors, *, is_prediction: bool) -> FileTas
     return FileTask(data={"text": about, **data}, regions=regions, place=row.place)
 
 
-def _value(cell: str) -> str | None:
+def written_value(cell: str) -> str | None:
     """What to say of a value that a program wrote into the cell: a list of texts, or an empty one,
     or an answer of Label Studio, an object or a list of objects. None for other cells.
     """
