@@ -88,6 +88,7 @@ def _of_drawn(contents: Sequence[Content], errors: Errors) -> str:
     every = Controls()
     for content in contents:
         if content.controls is not None:
+            every.check_names(content.controls, errors)
             every.join(content.controls)
     return every.config(errors)
 

@@ -25,6 +25,11 @@ MIXED = (
     "Answers of the control {name!r} are {some} in one place and {others} in another, and a control"
     " asks for one of these: make a project with their labelling config first, and load into it."
 )
+NAMED_TWICE = (
+    "Regions of one file are of {mine!r} (`to_name`) and of the other of {other!r}, which is the"
+    " same {key!r} of the data: call it alike in both, or make a project with their labelling"
+    " config first, and load into it."
+)
 ASKS_OTHERWISE = (
     "Answers of the control {name!r} are {some} in the file; the project's labelling config asks"
     " for {others}, and so they are read."
@@ -208,6 +213,14 @@ class Controls:
             mine.join(control)
         for name, shown in other._shown.items():
             self._shown.setdefault(name, Shown(shown.key)).join(shown)
+
+    def check_names(self, other: "Controls", errors: Errors) -> None:
+        """Errors for what each of two files, of the truth and of a version, calls otherwise."""
+        theirs = {one.key: name for name, one in other._shown.items() if name not in self._shown}
+        for name, one in self._shown.items():
+            if name not in other._shown and one.key in theirs:
+                told = NAMED_TWICE.format(key=one.key, mine=name, other=theirs[one.key])
+                errors.add("", told)
 
     @property
     def classes(self) -> list[str]:

@@ -11,6 +11,7 @@ from predictions.formats.errors import Errors
 from predictions.formats.readers import collected
 from predictions.formats.readers.rows import Row, Rows, number_of
 from predictions.formats.sources import Source
+from predictions_api.http.storable import Refused, json_value
 
 SEPARATOR = ";"
 ABOUT = ("image", "text")
@@ -21,6 +22,10 @@ TWO_LABELS = (
     " said. Leave one out, and call the other {label!r}."
 )
 A_LIST = "{cell!r:.100} is a list: write its labels with `;` between them, and nothing for none."
+AN_ANSWER = (
+    "{cell!r:.100} is no label but an answer, as Label Studio's CSV holds it: load Label Studio's"
+    " JSON (`labelstudio`), or write its labels with `;` between them."
+)
 
 
 def truth(source: Source, ask: Ask, errors: Errors) -> Content:
@@ -68,8 +73,8 @@ def _task(row: Row, key: str, errors: Errors, *, is_prediction: bool) -> FileTas
     if not about.strip():
         errors.add(row.place, f"has no {key}.")
     data = {name: cell for name, cell in row.cells.items() if name not in own}
-    if _is_list(row.cells["label"]):
-        errors.add(row.place, A_LIST.format(cell=row.cells["label"]))
+    if told := written_value(row.cells["label"]):
+        errors.add(row.place, told.format(cell=row.cells["label"]))
     given = [one.strip() for one in row.cells["label"].split(SEPARATOR)]
     labels = tuple(dict.fromkeys(one for one in given if one))
     score = None
@@ -84,13 +89,21 @@ def _task(row: Row, key: str, errors: Errors, *, is_prediction: bool) -> FileTas
     return FileTask(data={"text": about, **data}, regions=regions, place=row.place)
 
 
-def _is_list(cell: str) -> bool:
-    """Whether a program wrote a list into the cell: of texts, or an empty one."""
+def written_value(cell: str) -> str | None:
+    """What to say of a value that a program wrote into the cell: a list of texts, or an empty one,
+    or an answer of Label Studio, an object or a list of objects. None for other cells.
+    """
     text = cell.strip()
-    if not (text.startswith("[") and text.endswith("]")):
-        return False
+    if (text[:1], text[-1:]) not in {("[", "]"), ("{", "}")}:
+        return None
     try:
-        found = literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return False
-    return isinstance(found, list) and all(isinstance(one, str) for one in found)
+        found = json_value(text.encode())
+    except (ValueError, Refused):
+        try:
+            found = literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return None
+    if isinstance(found, list) and all(isinstance(one, str) for one in found):
+        return A_LIST
+    listed = found if isinstance(found, list) else [found]
+    return AN_ANSWER if all(isinstance(one, dict) for one in listed) else None

@@ -15,7 +15,7 @@ from predictions.formats.content import Ask, Content, FileTask, Kind, Known, Reg
 from predictions.formats.errors import Errors
 from predictions.formats.readers import collected
 from predictions.formats.readers.rows import number_of
-from predictions.formats.readers.tables.labels import PREDICTED, TWO_LABELS
+from predictions.formats.readers.tables.labels import PREDICTED, TWO_LABELS, written_value
 from predictions.formats.readers.tables.tags import NOT_A_TAG, Text, tag_of
 from predictions.formats.sources import Source
 
@@ -53,6 +53,7 @@ class Table:
     columns: Sequence[str]
 
 
+WRITTEN = "{told!r:.100} is the text of a list or an object, and no class: give a list of names."
 #: What is read of predictions beside the columns of ground truth.
 TOLD = ("score", "scores", collected.VERSION)
 #: Columns that are no data of a task: what is said of it.
@@ -323,8 +324,10 @@ def _of_tokens(
 def _name(value: Any, names: Sequence[str], place: str, errors: Errors) -> str | None:
     """The class that a value is; None, and an error, for none."""
     if isinstance(value, str):
-        return value
-    if type(value) is not int:
+        if written_value(value) is None:
+            return value
+        errors.add(place, WRITTEN.format(told=value))
+    elif type(value) is not int:
         errors.add(place, f"{value!r:.100} is no class.")
     elif not names:
         errors.add(place, f"{value} is a number, and the schema's metadata names no classes.")

@@ -366,10 +366,35 @@ def test_lists_that_a_program_wrote_are_no_classes(ada: Caller, tmp_path: Path, 
     ]
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        '{""choices"": [""cat"", ""dog""]}',
+        "{'choices': ['cat', 'dog']}",
+        '[{""rating"": 3, ""score"": null}]',
+        '[{""start"": 0, ""end"": 2, ""labels"": [""A""]}]',
+    ],
+)
+def test_answers_of_label_studios_table_are_no_classes(
+    ada: Caller, tmp_path: Path, cell: str
+) -> None:
+    """Its CSV holds what is more than one choice as JSON."""
+    path = write(tmp_path / "a.csv", f'text,label\na,cat\nb,"{cell}"\n')
+    told = repr(cell.replace('""', '"'))
+    assert refused("csv", "--ground-truth", path, "-P", "Files") == [
+        f"{path}, line 3: {told} is no label but an answer, as Label Studio's CSV holds it: load"
+        " Label Studio's JSON (`labelstudio`), or write its labels with `;` between them."
+    ]
+
+
 def test_a_class_may_stand_in_brackets(ada: Caller, tmp_path: Path) -> None:
-    path = write(tmp_path / "a.csv", "text,label\na,[CLS]\nb,[1]\n")
+    path = write(tmp_path / "a.csv", "text,label\na,[CLS]\nb,[1]\nc,{x}\n")
     load("csv", "--ground-truth", path, "-P", "Files")
-    assert values(truths()) == [[{"choices": ["[CLS]"]}], [{"choices": ["[1]"]}]]
+    assert values(truths()) == [
+        [{"choices": ["[CLS]"]}],
+        [{"choices": ["[1]"]}],
+        [{"choices": ["{x}"]}],
+    ]
 
 
 @pytest.mark.parametrize(("about", "tag"), [("text", "Text"), ("image", "Image")])

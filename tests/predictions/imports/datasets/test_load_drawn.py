@@ -287,6 +287,22 @@ def test_each_object_has_the_value_that_its_regions_are_of(ada: Caller, tmp_path
     ]
 
 
+def test_a_picture_that_each_file_calls_otherwise_is_refused(ada: Caller, tmp_path: Path) -> None:
+    """It would be two pictures, and nothing would match. What one file alone is about may be."""
+    data = {"it": "a.png", "video": "v"}
+    whole = {**chosen("a"), "to_name": "video"}
+    true = write(tmp_path / "true", [BOX, whole], data=data)
+    said = write(tmp_path / "said", [{**BOX, "to_name": "img"}], data=data, side="predictions")
+    files = ["labelstudio", "--ground-truth", true, "--predictions", said, "-P", "New"]
+    assert refused(*files, "--model-version", "v1") == [
+        "Regions of one file are of 'it' (`to_name`) and of the other of 'img', which is the same"
+        " 'it' of the data: call it alike in both, or make a project with their labelling config"
+        " first, and load into it."
+    ]
+    write(tmp_path / "said", [BOX], data=data, side="predictions")
+    load(*files, "--model-version", "v1")
+
+
 def test_an_id_that_all_regions_have_names_none(ada: Caller, tmp_path: Path) -> None:
     answer = region("answer", "choices", {"choices": ["yes"]}, id="b")
     path = write(tmp_path / "t", [BOX, BOX, answer], data={"it": "a.png"})

@@ -119,6 +119,9 @@ def test_scores_of_tokens_are_refused(ada: Caller, tmp_path: Path) -> None:
          "{}, row 2, label: 2 is not among the 2 names of the schema's metadata."),
         ({"text": ["a", None], "label": [1, 1]}, CLASSES, "{}, row 2: has no text."),
         ({"text": ["a"], "label": [1.5]}, CLASSES, "{}, row 1, label: 1.5 is no class."),
+        ({"text": ["a"], "label": ["['pos']"]}, CLASSES,
+         '{}, row 1, label: "[\'pos\']" is the text of a list or an object, and no class: give a '
+         "list of names."),
         ({"text": ["a", "b"], "label": [[0, 1], [1, 0]]}, CLASSES,
          "{}, row 2, label: [1, 0] may be a number for each class: write the numbers of the row's "
          "classes, each once and rising, or their names."),
