@@ -191,7 +191,7 @@ class Reader:
         except (NotPlain, msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             # What is odd or wrong is found, and named, one by one.
             self.places.clear()
-            self.names, self.n_segments = coco_entries.FileNames(), 0
+            self.names, self.n_segments, self.n_poses = coco_entries.FileNames(), 0, 0
             self.scores = Scores()
             return None
         return columns
@@ -212,6 +212,7 @@ class Reader:
             for entry in entries:
                 self.rasters.see(entry)
                 self.n_segments += coco_entries.has_segmentation(entry)
+                self.n_poses += bool(entry.keypoints)
         if self.is_result:
             self.scores.highest = max(self.scores.highest, float(plain[1].max()))
             for entry in [one for one in entries if one.file_name]:
@@ -302,7 +303,7 @@ class Reader:
             coco_document.check_versions(source.content(), self.place, self.errors)
         self.warnings += coco_document.unread(source.content(), is_result=self.is_result)
         if self.shapes == "boxes":
-            self.warnings += coco_entries.partly(self.n_segments, map(len, self.places.values()))
+            self.warnings += coco_entries.partly(self.places, self.n_segments, self.n_poses)
         if self.columns is not None:
             source.let_go()
         if self.is_result and self.most is not None:

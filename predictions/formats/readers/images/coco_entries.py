@@ -1,7 +1,7 @@
 """One annotation or result of a COCO file, as a region."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set, Sized
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -29,6 +29,10 @@ LONGEST_EMPTY = max(map(len, EMPTY))
 SOME = (
     "Only {n:,} of {all:,} objects have a segmentation: boxes are read."
     " --shapes masks reads segmentations."
+)
+SOME_POSES = (
+    "Only {n:,} of {all:,} objects have keypoints: boxes are read."
+    " --shapes keypoints reads key points."
 )
 SHIFTED = (
     "{id} is not among the categories. All ids fit when {offset:+d} is added to each: if that is"
@@ -129,10 +133,13 @@ class BadEntry(ValueError):
         self.message = message
 
 
-def partly(n_segments: int, n_entries: Iterable[int]) -> list[str]:
-    """A warning where boxes are read of entries of which some have more, and others have not."""
-    n_all = sum(n_entries)
-    return [SOME.format(n=n_segments, all=n_all)] if 0 < n_segments < n_all else []
+def partly(entries: Mapping[Id, Sized], n_segments: int, n_poses: int) -> list[str]:
+    """Warnings where boxes are read of entries, by image, of which some have more, and others have
+    not.
+    """
+    n_all = sum(map(len, entries.values()))
+    told = ((SOME, n_segments), (SOME_POSES, n_poses))
+    return [text.format(n=n, all=n_all) for text, n in told if 0 < n < n_all]
 
 
 def has_segmentation(entry: Entry) -> bool:

@@ -545,6 +545,17 @@ def test_results_of_which_some_have_a_segmentation_are_warned_of(try_load: Any) 
     assert try_load(truth, [result(segmentation=outline)] * 3, "--shapes", "boxes")[1] == []
 
 
+def test_results_of_which_some_have_key_points_are_warned_of(try_load: Any) -> None:
+    points = [10, 10, 2]
+    category = {"id": 1, "name": "cat", "keypoints": ["nose"]}
+    truth = whole(annotations=[box(keypoints=points, num_keypoints=1)], categories=[category])
+    _, warned = try_load(truth, [result(), result(keypoints=points)])
+    assert warned == [
+        "Warning: Only 1 of 2 objects have keypoints: boxes are read. --shapes keypoints reads key"
+        " points."
+    ]
+
+
 @pytest.mark.parametrize("together", [True, False])
 def test_each_file_has_sizes_of_its_own(try_load: Any, together: bool) -> None:
     """The model had the image in half its size."""
