@@ -1,7 +1,7 @@
 """Boxes and masks in pixels.
 
-Percentages become pixels in float64, rounded to a millionth of one: whole pixels and hundredths of
-a file come back as they were. A box is [x, y, width, height], a mask a COCO run-length encoding.
+Percentages become pixels in float64, rounded to nine decimals: whole pixels and hundredths of a
+file come back as they were. A box is [x, y, width, height], a mask a COCO run-length encoding.
 """
 
 import math
@@ -36,8 +36,9 @@ LONGEST_OUTLINE_PX = 1_000_000
 STEPS_OF_IMAGE = 2**29
 STEPS_OF_OUTLINE_PX, STEPS_OF_STREAM_BYTE, STEPS_OF_PNG_PX = 16, 128, 4
 
-#: Decimals of a pixel: finer than any file's, coarser than what float64 loses on the way.
-PIXEL_DECIMALS = 6
+#: Decimals of a pixel: finer than any file's, coarser than what float64 loses on the way. With six,
+#: a third of a picture and its half overlapped by 0.50000001.
+PIXEL_DECIMALS = 9
 
 Size = tuple[float, float]
 
@@ -92,7 +93,7 @@ class Shape:
 
 
 def pixel_boxes(boxes_xywh_pct: npt.ArrayLike, sizes_wh_px: npt.ArrayLike) -> Floats:
-    """Boxes in pixels, float64 (n, 4), to the millionth and in the order given; (0, 4) for none.
+    """Boxes in pixels, float64 (n, 4), to nine decimals and in the order given; (0, 4) for none.
 
     `boxes_xywh_pct` is (n, 4) in percent of the image, `sizes_wh_px` (n, 2) or (2,) its size.
     Percent values are as Label Studio stores them:
@@ -316,9 +317,11 @@ def shape_rle(shape: Shape, allowance: Allowance | None = None) -> Rle:
     if shape.rle is not None:
         return shape.rle
     size = shape.width_px, shape.height_px
-    corners = shape.points_px
-    if corners is None:
+    if shape.points_px is None:
         corners = np.clip(rotated_corners(shape.box_xywh_px, 0), 0, size)
+    else:
+        # Of a turned box the noise of sine and cosine would decide on pixels at its edge.
+        corners = np.round(shape.points_px, PIXEL_DECIMALS)
     return polygon_rle(
         corners, width_px=shape.width_px, height_px=shape.height_px, allowance=allowance
     )

@@ -15,7 +15,7 @@ PAIRS_AT_ONCE = 2**12
 def turned_boxes(corners_px: Floats) -> Floats:
     """Boxes by their corners (n, 4, 2), which run round each from its stored one: (n, 5).
 
-    Sides are rounded to the millionth of a pixel, as those of upright boxes are.
+    Sides are rounded to nine decimals of a pixel, as those of upright boxes are.
     """
     along, down = corners_px[:, 1] - corners_px[:, 0], corners_px[:, 3] - corners_px[:, 0]
     sides = np.stack([np.hypot(*along.T), np.hypot(*down.T)], axis=1)

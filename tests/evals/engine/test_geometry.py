@@ -13,6 +13,7 @@ from label_studio_sdk.converter import brush as sdk_brush
 from label_studio_sdk.converter.utils import convert_annotation_to_yolo_obb
 from pycocotools import mask as coco_mask
 
+from evals.engine.matching import Definition, Detections, Objects, box_pairs
 from evals.engine.overlaps.shapes import box_iou, rectangle_iou, rle_iou, shape_iou
 from predictions.regions.brush import decode_brush
 from predictions.regions.errors import (
@@ -55,12 +56,24 @@ def brush_rle(mask):
     return sdk_brush.encode_rle(rgba.ravel())
 
 
-def test_percent_becomes_pixels_to_the_millionth():
+def test_percent_becomes_pixels_to_the_billionth():
     pixels = pixel_boxes([[10, 20, 33.3, 1 / 3]], (640, 480))
     assert pixels.tolist() == [[64.0, 96.0, 213.12, 1.6]]
     assert pixel_boxes([], (640, 480)).shape == (0, 4)
     own_sizes = pixel_boxes([[50, 50, 10, 10]] * 2, [(100, 200), (10, 20)])
     assert own_sizes.tolist() == [[50, 100, 10, 20], [5, 10, 1, 2]]
+
+
+@pytest.mark.parametrize("size", [(640, 480), (1000, 1000), (1920, 1080), (100, 100), (4000, 6)])
+@pytest.mark.parametrize("part", [3, 6, 7, 9, 11, 13])
+def test_half_of_a_part_of_the_picture_overlaps_it_by_a_half(size, part):
+    width = 100 / part
+    whole, half = pixel_boxes([[10, 10, width, 20], [10, 10, width / 2, 20]], size)[:, None]
+    objects = Objects(image=np.array([0]), label=np.array([0]))
+    detections = Detections(image=np.array([0]), label=np.array([0]), score=np.array([0.9]))
+    iou = box_pairs(objects, whole, detections, half).iou
+    assert Definition(inclusive=True).admits(iou).tolist() == [True]
+    assert Definition(inclusive=False).admits(iou).tolist() == [False]
 
 
 def test_rectangle_region():
@@ -84,8 +97,18 @@ def test_rotation_is_the_sdk_s(rotation, width, height):
         {**value, "original_width": 640, "original_height": 480}, normalize=False
     )
     box = pixel_boxes([30.0, 40.0, width, height], (640, 480))[0]
-    # Pixels are rounded to the millionth, and sides turn with the angle.
-    assert np.allclose(rotated_corners(box, rotation), theirs, rtol=0, atol=2e-6)
+    # Pixels are rounded to the billionth, and sides turn with the angle.
+    assert np.allclose(rotated_corners(box, rotation), theirs, rtol=0, atol=2e-9)
+
+
+@pytest.mark.parametrize("turn", [30, -30, 45, 60, 150])
+def test_a_turned_box_covers_as_many_pixels_wherever_it_lies(turn):
+    areas = {
+        rle_area(shape_rle(region_shape(region(x=x / 10, y=y / 10, size=(1000, 1000), **sides))))
+        for x, y in [(200, 200), (297, 243), (511, 333), (600, 401)]
+        for sides in [{"width": 6, "height": 4, "rotation": turn}]
+    }
+    assert len(areas) == 1
 
 
 def test_rotated_rectangle_becomes_a_mask_where_masks_are_compared():
