@@ -317,11 +317,9 @@ def shape_rle(shape: Shape, allowance: Allowance | None = None) -> Rle:
     if shape.rle is not None:
         return shape.rle
     size = shape.width_px, shape.height_px
-    if shape.points_px is None:
+    corners = shape.points_px
+    if corners is None:
         corners = np.clip(rotated_corners(shape.box_xywh_px, 0), 0, size)
-    else:
-        # Of a turned box the noise of sine and cosine would decide on pixels at its edge.
-        corners = np.round(shape.points_px, PIXEL_DECIMALS)
     return polygon_rle(
         corners, width_px=shape.width_px, height_px=shape.height_px, allowance=allowance
     )
