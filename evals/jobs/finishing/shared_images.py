@@ -30,7 +30,7 @@ def unshared_images(evaluation: ModelEval) -> Iterator[dict[str, Any]]:
     images = EvalImage.objects.filter(evaluation=evaluation)
     if images.filter(tp__gt=0).exists():
         return
-    true, predicted = set[int](), set[int]()
+    true, predicted = set[int | None](), set[int | None]()
     counted = images.values_list("task_id", "events").iterator(chunk_size=AT_ONCE)
     for task_id, events in counted:
         counts = matrix_of(unpack_events([events]), 0, n_classes=len(evaluation.classes)).counts()

@@ -312,8 +312,9 @@ def test_sigmas_that_count_without_being_asked_for_are_the_same(
 ) -> None:
     made = make_project(ada, ALIASED.replace("left_eye", "beak"), title="Birds")
     load(ada, made, [task(bird({"0": (10, 10)}), bird({"0": (13, 14)}, 0.9), image="/a")])
-    asked = {"taskType": "keypoint-detection"}
-    plain, told = (computed(ada, made, **asked, **one) for one in ({}, {"keypointSigmas": sigmas}))
+    asked: Json = {"taskType": "keypoint-detection"}
+    plain = computed(ada, made, **asked)
+    told = computed(ada, made, **asked, keypointSigmas=sigmas)
     path = f"/lab/model-evals/{plain.eval_id}/diff/{told.eval_id}"
     assert ada.client.get(path).json()["differingTerms"] == differing
 
