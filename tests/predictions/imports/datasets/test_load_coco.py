@@ -540,7 +540,7 @@ def test_results_of_which_some_have_a_segmentation_are_warned_of(try_load: Any) 
         "Warning: Only 1 of 3 objects have a segmentation: boxes are read. --shapes masks reads"
         " segmentations."
     ]
-    regions = [*Prediction.objects.get(task__meta__image_id="1").result]
+    regions = [*Prediction.objects.get(task=Task.objects.get(meta__image_id="1")).result]
     assert {one["type"] for one in regions} == {"rectanglelabels"}
     assert try_load(truth, [result(segmentation=outline)] * 3, "--shapes", "boxes")[1] == []
 
