@@ -1,6 +1,6 @@
 """What a labelling config says about evaluating its project: kind of task, controls, classes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,7 +168,8 @@ def _reading(
     objects = _objects(config, controls)
     aliases = aliases_among(config, controls)
     points = _keypoints(config, controls) if kind.has_keypoints else {}
-    shown = {name: stored for stored, name in points.items() if name not in points}
+    other_aliases = _other_aliases(config, controls, points)
+    shown = other_aliases | {name: stored for stored, name in points.items() if name not in points}
     known = {**shown, **aliases.shared}
     own_steps = own_steps_of(controls) if kind.is_tree else {}
 
@@ -178,6 +179,8 @@ def _reading(
     label_map = _by_stored_names(labels["label_map"], stored)
     if label_map:
         label_map |= _as_shown(shown, label_map, kind.classes(config, controls))
+    elif other_aliases:
+        label_map = _as_shown(other_aliases, label_map, kind.classes(config, controls))
     return Reading(
         shapes=kind.shapes if has_matched else MASKED_SHAPES,
         controls=tuple(one.name for one in controls),
@@ -262,17 +265,9 @@ def _keypoints(config: Config, controls: Sequence[Control]) -> dict[str, str]:
 
     A Refusal for more than MOST_KEYPOINTS.
     """
-    wanted = {name for one in controls for name in one.to_names}
-    beside = [
-        one
-        for one in config.controls
-        if one.tag.place == "keypoint" and (not wanted or wanted & set(one.to_names))
-    ]
     names: dict[str, str] = {}
-    for one in beside:
-        for source in label_sources(config, one):
-            for stored, shown in source.indexed_labels:
-                names.setdefault(stored, shown)
+    for stored, shown in _points_beside(config, controls):
+        names.setdefault(stored, shown)
     if len(names) > MOST_KEYPOINTS:
         raise Refusal(
             f"The labelling config has {len(names):,} key points; up to {MOST_KEYPOINTS} can be "
@@ -280,6 +275,28 @@ def _keypoints(config: Config, controls: Sequence[Control]) -> dict[str, str]:
             "unsupported_task_type",
         )
     return names
+
+
+def _points_beside(config: Config, controls: Sequence[Control]) -> Iterator[tuple[str, str]]:
+    """The key points of every control for the objects of these, as stored and as shown."""
+    wanted = {name for one in controls for name in one.to_names}
+    for one in config.controls:
+        if one.tag.place == "keypoint" and (not wanted or wanted & set(one.to_names)):
+            for source in label_sources(config, one):
+                yield from source.indexed_labels
+
+
+def _other_aliases(
+    config: Config, controls: Sequence[Control], points: Mapping[str, str]
+) -> dict[str, str]:
+    """Names that a second control shows for key points which the first shows otherwise, by what is
+    stored; not those that are another point's.
+    """
+    if not points:
+        return {}
+    taken = {*points, *points.values()}
+    beside = _points_beside(config, controls)
+    return {shown: stored for stored, shown in beside if shown not in taken}
 
 
 def _objects(config: Config, controls: Sequence[Control]) -> tuple[ObjectOf, ...]:

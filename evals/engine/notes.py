@@ -27,6 +27,8 @@ class Notes:
     unusable: list[int] = field(default_factory=lambda: [0, 0])
     #: Of those read the outlines and masks; boxes are the others.
     masks: list[int] = field(default_factory=lambda: [0, 0])
+    #: Regions of images and classes of which one side has boxes alone, the other outlines or masks.
+    beside_outlines: int = 0
     #: Regions of each image without any size, by its place in the chunk.
     unsized: dict[int, int] = field(default_factory=dict)
     #: Regions with labels after the first, which are not counted.

@@ -31,7 +31,7 @@ from evals.engine.region_rows import (
     image_size,
     is_at,
 )
-from evals.engine.sides import GatheredSide, Row, Side
+from evals.engine.sides import GatheredSide, Row, Side, note_forms
 from predictions.regions.controls import shape_of
 from predictions.regions.errors import GeometryError, TooMuchToDraw
 from predictions.regions.geometry import STEPS_OF_IMAGE, Allowance, Floats, Shape, Size
@@ -192,7 +192,7 @@ class _Reader:
             boxes_px = side.boxes_px()
             self.notes.outside += side.n_outside(boxes_px)
             self.notes.reach_pct[at] = side.reach_pct(boxes_px)
-        self.notes.masks = [side.n_masks() for side in sides]
+        note_forms(sides, self.notes)
         return sides
 
     def _settle_sizes(self, tables: tuple[Floats, Floats], n_images: int) -> None:

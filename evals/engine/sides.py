@@ -9,6 +9,7 @@ import numpy as np
 
 from evals.engine.events import Ints
 from evals.engine.matching import Detections, Objects
+from evals.engine.notes import Notes
 from evals.engine.overlaps.drawn import Drawn, Outlined, Shapes
 from predictions.regions.geometry import (
     PIXEL_DECIMALS,
@@ -174,6 +175,24 @@ class Side:
         """Whether any is a turned box."""
         shapes = self.shapes
         return len(shapes.turned_at) > 0 or any(one.is_turned for one in shapes.given.values())
+
+
+def note_forms(sides: tuple[Side, Side], notes: Notes) -> None:
+    """Counts the outlines and masks of both sides, truth first, and the regions of images and
+    classes that one side has as boxes alone and the other as outlines alone; crowds are of no form.
+    """
+    notes.masks = [side.n_masks() for side in sides]
+    if not any(notes.masks):
+        return
+    n_labels = max(int(side.label.max(initial=0)) for side in sides) + 1
+    keys = [(side.image * n_labels + side.label)[~side.is_crowd()] for side in sides]
+    boxed = [side.boxed()[~side.is_crowd()] for side in sides]
+    boxes, outlines = (
+        [np.setdiff1d(of[is_one], of[~is_one]) for of, is_one in zip(keys, forms, strict=True)]
+        for forms in (boxed, [~one for one in boxed])
+    )
+    apart = [np.intersect1d(boxes[at], outlines[not at]) for at in range(2)]
+    notes.beside_outlines = int(sum(np.isin(of, np.concatenate(apart)).sum() for of in keys))
 
 
 @dataclass(slots=True)

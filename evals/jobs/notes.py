@@ -123,6 +123,12 @@ MESSAGES = {
         "an emoji as two, or was the text edited?"
     ),
 }
+#: Of BOXES_BESIDE_OUTLINES, where a side has both.
+SOME_BESIDE_OUTLINES = (
+    "{regions} regions are of an image and class of which one side has outlines or masks alone, "
+    "and the other boxes alone: they are compared as areas, so even a box that fits its object "
+    "exactly does not overlap it wholly."
+)
 #: Warnings about regions, by what their number is called in the notes of a chunk.
 COUNTED = {
     "aspect_ratio_differs": "otherRatio",
@@ -152,6 +158,7 @@ def chunk_notes(notes: Notes, rows: Sequence[PlannedRow]) -> dict[str, Any]:
         "read": notes.read,
         "unusable": notes.unusable,
         "masks": notes.masks,
+        "besideOutlines": notes.beside_outlines,
         # Of each split how many images, and how many regions of theirs.
         "unsized": [
             [split, len(of_split), sum(of_split)] for split, of_split in sorted(unsized.items())
@@ -262,6 +269,9 @@ def _warnings(notes: Sequence[dict[str, Any]]) -> Iterable[dict[str, Any]]:
     )
     if all(read) and masks in ([read[0], 0], [0, read[1]]):
         yield _warning(BOXES_BESIDE_OUTLINES, sum(read))
+    elif regions := sum(one.get("besideOutlines", 0) for one in notes):
+        message = SOME_BESIDE_OUTLINES.format(regions=regions)
+        yield {"reason": BOXES_BESIDE_OUTLINES, "regions": regions, "message": message}
     for at, side in enumerate(SIDES):
         # A chunk that was counted by an earlier release does not know it.
         reach_pct = max((one.get("reachPct", (100.0, 100.0))[at] for one in notes), default=0)

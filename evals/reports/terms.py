@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evals.db.definition import OF_SOME, parameters_of
+from evals.engine.matched.keypoints import sigmas_of
 from evals.engine.reading import Reading, reading_of
 from evals.models import ModelEval
 
@@ -16,6 +17,8 @@ def differing_terms(one: ModelEval, other: ModelEval) -> list[str]:
     """
     first, second = _terms(one), _terms(other)
     terms = [name for name in first if name in second and first[name] != second[name]]
+    if _differ(_sigmas(one), _sigmas(other)):
+        terms.append("keypointSigmas")
     return [*terms, "labelConfig"] if _are_read_otherwise(one, other) else terms
 
 
@@ -117,6 +120,13 @@ def _terms(evaluation: ModelEval) -> dict[str, Any]:
     return terms
 
 
+def _sigmas(evaluation: ModelEval) -> dict[str, float]:
+    """How far each key point may be off, as it is called: asked for, or by default."""
+    points = reading_of(evaluation.reading).keypoints
+    sigmas = sigmas_of(points, evaluation.options.get("keypointSigmas", {}))
+    return {called: sigma for (called, _), sigma in zip(points, sigmas, strict=True)}
+
+
 def _options(evaluation: ModelEval) -> dict[str, Any]:
     """Options of a request that change what is measured, and have no value of their own where none
     was asked for; labels as they are stored, however they were told.
@@ -127,9 +137,7 @@ def _options(evaluation: ModelEval) -> dict[str, Any]:
         reading.stored(points.get(name, name)): None if called is None else reading.stored(called)
         for name, called in options.get("labelMap", {}).items()
     }
-    sigmas = options.get("keypointSigmas", {})
     return {
-        "keypointSigmas": {points.get(name, name): sigma for name, sigma in sigmas.items()},
         "labelMap": label_map,
         "query": options.get("query"),
         "askedClasses": sorted({reading.stored(name) for name in options.get("classes", ())}),

@@ -85,7 +85,7 @@ class TaskImportViewSet(ImportViewSet):
 
         def store() -> HttpResponse:
             started = time.perf_counter()
-            upload = files.read(body.form, project) if body.form else None
+            upload = files.read(body.form, project, fields) if body.form else None
             items = files.batches(body, upload, fields, read_config(project.label_config))
             done = tasks.store_batches(
                 project, items, self.access(), commits=wanted["commit_to_project"]

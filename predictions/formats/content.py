@@ -164,6 +164,22 @@ class FileTask(Struct, kw_only=True):
     #: Where in the file the task stands.
     place: str = ""
 
+    #: Of Label Studio's own tasks, as they stand there.
+    tags: Any = None
+    external_id: Any = None
+
+    def whole_meta(self, split: str, size: Size | None) -> dict[str, Any]:
+        """The meta of a task that is made of it."""
+        meta: dict[str, Any] = {}
+        if self.image_name is not None:
+            meta["image_name"] = self.image_name
+        if self.image_id is not None:
+            meta["image_id"] = self.image_id
+        meta["split"] = split
+        if size is not None:
+            meta["image_size"] = {"width": size[0], "height": size[1]}
+        return meta | self.meta
+
     def read(self) -> list[Region]:
         """The task's regions."""
         return self.regions() if callable(self.regions) else self.regions

@@ -8,7 +8,7 @@ from predictions.formats.content import Content, Kind
 from predictions.formats.drawn.controls import ONLY_ONE, Controls
 from predictions.formats.errors import Errors
 from predictions.formats.label_regions import Tool
-from predictions.regions.config import Config, Control, ObjectTag
+from predictions.regions.config import Config, Control, ObjectTag, aliases_of
 from predictions.regions.controls import BY_TAG
 
 #: Which tag holds regions of a kind; the order is that of the controls in a config.
@@ -22,6 +22,7 @@ TAGS: Mapping[Kind, str] = {
     Kind.CHOICE: "Choices",
 }
 NO_CONTROL = "The project's labelling config has no {tag} of the name {name!r}."
+NO_PATH = "The tree of the control {name!r} has no path {path!r:.300}."
 NO_OBJECT = "The project's labelling config has no {tag} to label."
 DERIVED = (
     "The labelling config shows another text in {name!r} than the data holds (valueType, encoding,"
@@ -105,9 +106,28 @@ def _lacked(config: Config, content: Content) -> tuple[dict[str, list[str]], lis
             missing.append(NO_CONTROL.format(tag=one.tag.tag, name=one.name))
             continue
         names = _missing(known, one.labels)
-        if names and not known.is_dynamic:
+        if names and not _is_told_elsewhere(known):
             lacking[known.name] = list(dict.fromkeys([*lacking.get(known.name, ()), *names]))
     return lacking, missing
+
+
+def _check_paths(config: Config, content: Content, errors: Errors) -> None:
+    """Errors for paths that the config's tree lacks, each at its first place; stored or shown names
+    may make them. Not where the tree stands elsewhere, in the task's data or at an address.
+    """
+    for one in content.controls.seen.values() if content.controls is not None else ():
+        known = config.control_of_region(one.name)
+        if known is None or not known.is_nested or _is_told_elsewhere(known):
+            continue
+        there_are = {stored for stored, _ in known.labels} | aliases_of([known]).keys()
+        for path, place in one.paths.items():
+            if path not in there_are:
+                errors.add(place, NO_PATH.format(name=known.name, path=path))
+
+
+def _is_told_elsewhere(control: Control) -> bool:
+    """Whether its labels stand in the tasks' data, or a tree's where the config does not say."""
+    return control.is_dynamic or (control.is_nested and not control.paths)
 
 
 def keypoint_names(contents: Iterable[Content]) -> list[str]:
@@ -246,6 +266,7 @@ def _tools_of_drawn(
             lacking[name] = list(dict.fromkeys([*lacking.get(name, ()), *labels]))
         for told in missing:
             errors.add("", told)
+        _check_paths(config, content, errors)
         if content.controls is not None:
             content.warnings += content.controls.differences(config)
     return {}, lacking, ".".join(config.objects[0].path) if config.objects else ""

@@ -25,7 +25,7 @@ from predictions.imports.datasets import recognition
 from predictions.imports.parsing import is_long_array, parse_array, parse_fast
 from predictions.imports.tables import table_tasks
 from predictions.models import Project
-from predictions.regions.config import Config
+from predictions.regions.config import Config, read_config
 from predictions_api import memory
 from predictions_api.http.storable import MAX_TEXT_BYTES, Refused, is_number
 
@@ -33,6 +33,8 @@ NO_DATA = "load_tasks: No data found in DATA or in FILES"
 NOT_FETCHED = "Addresses are not fetched: send the file itself, or JSON."
 # What a form's field `url` is called that holds JSON and no address.
 INLINE = "inplace.json"
+# Controls whose answers are numbers.
+OF_NUMBERS = frozenset({"Rating", "Number"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Upload:
         return any(suffix in LINE_BY_LINE for suffix in self.formats)
 
 
-def _json(file: IO[bytes], project: Project) -> Iterable[Any]:
+def _json(file: IO[bytes], project: Project, texts: Set[str]) -> Iterable[Any]:
     memory.hold(_size(file))
     content = file.read()
     if is_long_array(content):
@@ -60,7 +62,7 @@ def _json(file: IO[bytes], project: Project) -> Iterable[Any]:
     return document if isinstance(document, list) else [document]
 
 
-def _lines(file: IO[bytes], project: Project) -> Iterable[Any]:
+def _lines(file: IO[bytes], project: Project, texts: Set[str]) -> Iterable[Any]:
     blocks = iter(lambda: file.read(bodies.BLOCK_BYTES), b"")
     return chain.from_iterable(bodies.parsed_lines(bodies.lines(blocks)))
 
@@ -71,16 +73,16 @@ def _size(file: IO[bytes]) -> int:
     return size
 
 
-def _csv(file: IO[bytes], project: Project) -> Iterable[Any]:
+def _csv(file: IO[bytes], project: Project, texts: Set[str]) -> Iterable[Any]:
     start = file.read(HEADER_BYTES).decode("utf-8-sig", "replace")
-    return table_tasks(file, separator_of(start, ",;"), most_rows=tasks.MOST_TASKS)
+    return table_tasks(file, separator_of(start, ",;"), most_rows=tasks.MOST_TASKS, texts=texts)
 
 
-def _tsv(file: IO[bytes], project: Project) -> Iterable[Any]:
-    return table_tasks(file, "\t", most_rows=tasks.MOST_TASKS)
+def _tsv(file: IO[bytes], project: Project, texts: Set[str]) -> Iterable[Any]:
+    return table_tasks(file, "\t", most_rows=tasks.MOST_TASKS, texts=texts)
 
 
-def _text(file: IO[bytes], project: Project) -> Iterable[Any]:
+def _text(file: IO[bytes], project: Project, texts: Set[str]) -> Iterable[Any]:
     """A task a line, under the first variable of the labelling config."""
     variables = (
         given["value"]
@@ -113,7 +115,7 @@ def _text_lines(file: IO[bytes]) -> Iterator[str]:
             text.detach()
 
 
-READERS: dict[str, Callable[[IO[bytes], Project], Iterable[Any]]] = {
+READERS: dict[str, Callable[[IO[bytes], Project, Set[str]], Iterable[Any]]] = {
     ".json": _json,
     ".ndjson": _lines,
     ".jsonl": _lines,
@@ -124,8 +126,9 @@ READERS: dict[str, Callable[[IO[bytes], Project], Iterable[Any]]] = {
 LINE_BY_LINE = frozenset({".csv", ".tsv", ".txt"})
 
 
-def read(form: Form, project: Project) -> Upload:
-    """The tasks of all files, in order. ValidationError names a file that cannot be read, or that
+def read(form: Form, project: Project, fields: Sequence[str]) -> Upload:
+    """The tasks of all files, in order; a column that is one of the `fields` stays text where a
+    control is called so that takes text. ValidationError names a file that cannot be read, or that
     has no key in common with those before it.
     """
     if form.files:
@@ -137,12 +140,13 @@ def read(form: Form, project: Project) -> Upload:
     for name, _ in named:
         if _suffix(name) not in READERS:
             raise ValidationError([f"{_suffix(name)} extension is not supported"])
+    texts = _names_of_texts(fields, read_config(project.label_config)) if fields else set[str]()
     found: list[Batches] = []
     common: list[str] = []
     for name, file in named:
         recognition.refuse_as_tasks(name, file.read(START_BYTES))
         file.seek(0)
-        items, first = _tasks(name, file, project)
+        items, first = _tasks(name, file, project, texts)
         columns = _columns(first)
         if common and columns:
             _refuse_strangers(name, columns, common)
@@ -164,10 +168,18 @@ def _suffix(name: str) -> str:
     return PurePosixPath(name).suffix.lower()
 
 
-def _tasks(name: str, file: IO[bytes], project: Project) -> tuple[Batches, Any]:
+def _names_of_texts(fields: Sequence[str], config: Config) -> set[str]:
+    """Those of the fields that are called as a control whose answers are no numbers: a choice may
+    be called `1` or `true`.
+    """
+    controls = ((field, config.control(field)) for field in fields)
+    return {name for name, control in controls if control and control.tag.tag not in OF_NUMBERS}
+
+
+def _tasks(name: str, file: IO[bytes], project: Project, texts: Set[str]) -> tuple[Batches, Any]:
     """The file's tasks in batches, and the first of them; ValidationError names the file."""
     try:
-        found = READERS[_suffix(name)](file, project)
+        found = READERS[_suffix(name)](file, project, texts)
         if isinstance(found, list):
             return bodies.in_batches(found), found[0] if found else None
         items = iter(found)

@@ -7,7 +7,7 @@ import csv
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from io import TextIOWrapper
@@ -89,22 +89,25 @@ class Column:
         return lambda cell: "" if not cell or cell in MISSING else value(cell)
 
 
-def table_tasks(file: IO[bytes], separator: str, *, most_rows: int) -> Iterator[Any]:
-    """A task a row; cells that a row lacks are empty text.
+def table_tasks(
+    file: IO[bytes], separator: str, *, most_rows: int, texts: Set[str] = frozenset()
+) -> Iterator[Any]:
+    """A task a row; cells that a row lacks are empty text, and columns called as one of the `texts`
+    are text whatever they hold.
 
     ValueError at once for a row that is wider than the first, for a file that is no table, and for
     one of more than `most_rows`, MOST_CELLS or MOST_NAME_BYTES.
     """
-    columns = _columns(file, separator, most_rows)
+    columns = _columns(file, separator, most_rows, texts)
     return _tasks(file, separator, columns)
 
 
-def _columns(file: IO[bytes], separator: str, most_rows: int) -> list[Column]:
+def _columns(file: IO[bytes], separator: str, most_rows: int, texts: Set[str]) -> list[Column]:
     rows = _rows(file, separator)
     header = next(rows, None)
     if header is None:
         raise ValueError("No columns to parse from file")
-    columns = [Column(name) for name in _names(header)]
+    columns = [Column(name, [] if name in texts else [0, 1, 2]) for name in _names(header)]
     name_bytes = sum(len(column.name.encode()) + 4 for column in columns)
     n_rows = 0
     while some := list(islice(rows, AT_ONCE_ROWS)):

@@ -22,6 +22,20 @@ OWN_VARIABLES = (
 )
 
 
+def run_python(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """A script in a process of its own, in the project's folder, with these variables beside those
+    there are.
+    """
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=PROJECT_DIR,
+        timeout=DEADLINE_S,
+        env={**os.environ, **variables},
+    )
+
+
 class Quickstart:
     """A running quickstart and what it printed."""
 

@@ -20,7 +20,7 @@ from django.core.handlers import exception
 from django.http import request as http_request
 from django.views import csrf
 
-from evals.jobs.finishing import shared_classes
+from evals.jobs.finishing import shared_classes, shared_images
 from evals.jobs.notes import MESSAGES
 from predictions.regions.labels import Reason
 from tests.house.pages import NOT_RUN, blocks, indented, linked, names
@@ -315,7 +315,7 @@ def test_reasons_of_an_evaluation_are_in_its_tables() -> None:
     ignored, _, warnings = tables.partition("\n## ")[0].partition("`warnings`")
     row = re.compile(r"^\| \[?`([a-z_]+)`", re.MULTILINE)
     of_classes = {shared_classes.REASON, shared_classes.SIMILAR, shared_classes.UNKNOWN}
-    of_classes |= {shared_classes.UNLISTED}
+    of_classes |= {shared_classes.UNLISTED, shared_images.REASON}
     assert set(row.findall(ignored)) == {reason.value for reason in Reason}
     assert set(row.findall(warnings)) == {*MESSAGES, *of_classes}
 

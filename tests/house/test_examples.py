@@ -4,7 +4,6 @@ They run in this process: importing the SDK in a new one takes seconds.
 """
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +20,7 @@ from examples import client
 from examples.ml_backend import backend
 from predictions.demo import TITLE, loading, scenes
 from predictions.models import Prediction, Project, Task
-from tests.house.quickstarting import DEADLINE_S, PROJECT_DIR
+from tests.house.quickstarting import run_python
 
 N_SCENES = 4
 
@@ -133,13 +132,7 @@ def test_notebook_reads_an_evaluation(server: LiveServer) -> None:
     for pk in ModelEval.objects.values_list("pk", flat=True):
         run.run(pk)
     # In a process of its own: the package reads where the server is when it is imported.
-    done = subprocess.run(
-        [sys.executable, "examples/notebook/analysis.py"],
-        capture_output=True,
-        text=True,
-        cwd=PROJECT_DIR,
-        timeout=DEADLINE_S,
-    )
+    done = run_python("examples/notebook/analysis.py")
     assert done.returncode == 0, done.stderr
     # The package says first what it loads.
     _, _, said = done.stdout.partition("evaluations\n")
@@ -190,14 +183,7 @@ def test_notebook_chooses_the_least_error_and_writes_what_there_is_of_it(
     for pk in ModelEval.objects.values_list("pk", flat=True):
         run.run(pk)
 
-    done = subprocess.run(
-        [sys.executable, "examples/notebook/analysis.py"],
-        capture_output=True,
-        text=True,
-        cwd=PROJECT_DIR,
-        timeout=DEADLINE_S,
-        env={**os.environ, "PROJECT": project.slug},
-    )
+    done = run_python("examples/notebook/analysis.py", PROJECT=project.slug)
     assert done.returncode == 0, done.stderr
     listed, matrix, worst, _ = done.stdout.partition("evaluations\n")[2].split("\n\n")
     assert worst.split()[-6:] == ["007", "test", "2", "008", "test", "2"], "names, no numbers"
@@ -218,14 +204,7 @@ def test_figures_of_two_versions_say_what_there_is(server: LiveServer) -> None:
             primary = {{"name": "x", "value": value, "higherIsBetter": is_high}}
             print(figure(SimpleNamespace(summary={{"primary": primary}})))
     """
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        cwd=PROJECT_DIR,
-        timeout=DEADLINE_S,
-        env={**os.environ, "WORKSPACE": "examples"},
-    )
+    done = run_python("-c", program, WORKSPACE="examples")
     assert done.returncode == 0, done.stderr
     said = done.stdout.splitlines()[-len(values) :]
     assert said == ["x 0.012", "x 0.99996", "x 0.000", "x 0.0004", "x of nothing"]

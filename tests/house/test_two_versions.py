@@ -2,16 +2,13 @@
 starts.
 """
 
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from tests.house.quickstarting import DEADLINE_S, PROJECT_DIR, Quickstart
+from tests.house.quickstarting import Quickstart, run_python
 
 pytestmark = pytest.mark.slow
 
@@ -19,17 +16,10 @@ pytestmark = pytest.mark.slow
 def test_from_two_files_to_an_accepted_version() -> None:
     data_dir = Path(tempfile.mkdtemp(prefix="two-", dir="/tmp"))
     with Quickstart(data_dir, "--no-demo", WEB_CONCURRENCY="1") as started:
-        done = subprocess.run(
-            [sys.executable, "examples/two_versions/two_versions.py"],
-            capture_output=True,
-            text=True,
-            cwd=PROJECT_DIR,
-            timeout=DEADLINE_S,
-            env={
-                **os.environ,
-                "LABEL_STUDIO_URL": started.fact("Address").split()[0],
-                "LABEL_STUDIO_API_KEY": started.fact("Token").split()[0],
-            },
+        done = run_python(
+            "examples/two_versions/two_versions.py",
+            LABEL_STUDIO_URL=started.fact("Address").split()[0],
+            LABEL_STUDIO_API_KEY=started.fact("Token").split()[0],
         )
     shutil.rmtree(data_dir)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -17,6 +17,7 @@ from evals.documents.evaluation import Headline, PrimaryMetric
 from evals.jobs import state
 from evals.jobs.finishing import shares, totals, vectors
 from evals.jobs.finishing.shared_classes import unknown_classes, unshared_classes
+from evals.jobs.finishing.shared_images import unshared_images
 from evals.models import ModelEval, Split
 from evals.panels.counted import Counted, SplitTotal
 from evals.panels.table import PANELS
@@ -53,6 +54,7 @@ def finish(evaluation: ModelEval, mine: Holder) -> None:
             *evaluation.warnings,
             *unshared_classes(evaluation, counted),
             *unknown_classes(evaluation, counted),
+            *unshared_images(evaluation),
         ]
         state.finish(evaluation.pk, mine, summary=summary, engines=_engines(), warnings=warnings)
 

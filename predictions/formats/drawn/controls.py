@@ -73,19 +73,23 @@ class Seen:
     to_names: dict[str, None] = field(default_factory=dict)
     types: dict[str, None] = field(default_factory=dict)
     labels: dict[str, None] = field(default_factory=dict)
+    #: Paths in a tree of labels, as one text, each with the first place that has it.
+    paths: dict[str, str] = field(default_factory=dict)
     #: What its answers are about; empty for regions with a place of their own.
     about: dict[About, None] = field(default_factory=dict)
     is_multiple: bool = False
     is_nested: bool = False
     most_stars: int = 0
 
-    def see(self, region: Region, value: Mapping[str, Any]) -> None:
+    def see(self, region: Region, value: Mapping[str, Any], place: str) -> None:
         """One more of its regions."""
         self.types[str(region.get("type"))] = None
         self.to_names |= dict.fromkeys(_to_names(region))
         answer = value.get(self.tag.value_key) if self.tag.value_key else None
         if self.tag.has_classes and isinstance(answer, list):
             self.labels |= dict.fromkeys(one for one in answer if self._is_label(one))
+            for path in filter(None, map(self._path, answer)):
+                self.paths.setdefault(path, place)
             # A path is a list of names.
             self.is_nested |= any(isinstance(one, list) for one in answer)
             self.is_multiple |= sum(isinstance(one, str | list) for one in answer) > 1
@@ -96,14 +100,23 @@ class Seen:
         """Whether an answer names a label: in a tree the text of a path is as a list of its steps,
         and no choice of that name.
         """
-        is_path = self.tag.tag == "Taxonomy" and PATH_SEPARATOR in str(one)
-        return isinstance(one, str) and not is_path
+        return isinstance(one, str) and self._path(one) is None
+
+    def _path(self, one: Any) -> str | None:
+        """The path that an answer is, a list of its steps or, in a tree, their text; None for what
+        is none.
+        """
+        if isinstance(one, list):
+            return PATH_SEPARATOR.join(map(str, one))
+        is_text = isinstance(one, str) and PATH_SEPARATOR in one
+        return one if is_text and self.tag.tag == "Taxonomy" else None
 
     def join(self, other: "Seen") -> None:
         """What another file tells of the same control."""
         self.to_names |= other.to_names
         self.types |= other.types
         self.labels |= other.labels
+        self.paths = {**other.paths, **self.paths}
         self.about |= other.about
         self.is_multiple |= other.is_multiple
         self.is_nested |= other.is_nested
@@ -123,7 +136,9 @@ class Seen:
         tag = self.tag.tag
         to_names = quoteattr(",".join(self.to_names))
         start = f"  <{tag} name={quoteattr(self.name)} toName={to_names}{self._attributes()}"
-        labels = [f"    <{self.tag.label_tag} value={quoteattr(label)}/>" for label in self.labels]
+        # Single names beside paths would be a tree without these.
+        names = () if self.paths else self.labels
+        labels = [f"    <{self.tag.label_tag} value={quoteattr(name)}/>" for name in names]
         return [f"{start}>", *labels, f"  </{tag}>"] if labels else [f"{start}/>"]
 
     def _attributes(self) -> str:
@@ -144,8 +159,10 @@ class Controls:
         self._shown: dict[str, Shown] = {}
         self._unknown: dict[str, None] = {}
 
-    def see(self, regions: Sequence[Region], data: Mapping[str, Any]) -> None:
-        """One more result, of a task with this data; relations belong to no control."""
+    def see(self, regions: Sequence[Region], data: Mapping[str, Any], place: str) -> None:
+        """One more result, of a task with this data; relations belong to no control. `place` is
+        where it stands in the file.
+        """
         placed = _placed(regions)
         self._add_objects(regions, data)
         chosen: dict[tuple[str, str], set[str]] = defaultdict(set)
@@ -155,7 +172,7 @@ class Controls:
                 continue
             value = region.get("value")
             value = value if isinstance(value, Mapping) else {}
-            control.see(region, value)
+            control.see(region, value, place)
             about = self._see_objects(control, region, value, data, placed)
             # Several that a model gives scores are alternatives.
             if about and control.tag.tag == "Choices" and region.get("score") is None:

@@ -14,6 +14,7 @@ from rest_framework.exceptions import ValidationError
 
 from predictions.db import projects
 from predictions.db.annotations import record_added, record_updated
+from predictions.db.curation.tags import tag_new_tasks
 from predictions.db.imports import (
     PredictionRow,
     TaskRow,
@@ -43,6 +44,8 @@ from predictions.imports.datasets.reading import DEFAULT_SPLIT, Files, Planned, 
 from predictions.imports.datasets.sizes import Sizes, other_ratios
 from predictions.imports.datasets.wishes import Loaded, Wishes
 from predictions.imports.predictions import DELETED_MEANWHILE
+from predictions.imports.task_names import external_id
+from predictions.imports.task_tags import tags_of
 from predictions.models import Project
 from predictions.regions import labelling, task_data, truths
 from predictions.regions.config import read_config
@@ -160,6 +163,8 @@ class Writer:
         self.loaded = Loaded(project)
         self.kept = Kept(project.pk, wishes.split, version)
         self.replacing = Replacing()
+        #: New tasks that have tags.
+        self.tagged: list[tuple[int, Sequence[str]]] = []
         self.n_truth_regions = self.n_predicted_regions = 0
 
     def write(self) -> Loaded:
@@ -196,6 +201,7 @@ class Writer:
                 self._write_batch(batch, copy)
                 self.wishes.advance(len(batch))
         self.errors.raise_if_any()
+        tag_new_tasks(self.tagged, project_id=self.project.pk)
         self.replacing.settle()
         if self.loaded.n_predictions:
             name_first_version(self.project, self.version)
@@ -242,6 +248,7 @@ class Writer:
                 if (row := self._task_row(one, kept)) is not None:
                     tasks.append(row)
                     ids.append(task_id)
+                    self.tagged += [(task_id, row.tags)] if row.tags else []
             elif one.truth is not None and kept is not None:
                 measured[task_id] = kept
             size = size or sizes.guessed(one)
@@ -297,8 +304,9 @@ class Writer:
         try:
             return TaskRow(
                 data=bulk_json_text(task_data.checked(self._data(task), self.project.label_config)),
-                meta=json_text(self._meta(task, size)).encode(),
-                external_id=None,
+                meta=json_text(task.whole_meta(self._split(task), size)).encode(),
+                external_id=None if task.external_id is None else external_id(task.external_id),
+                tags=tags_of({"tags": task.tags}),
                 predictions=[],
                 annotations=[],
             )
@@ -316,17 +324,6 @@ class Writer:
         if not self.wishes.missing_pictures_ok and self.wishes.pictures.is_missing(name):
             self.errors.add(task.place, NO_PICTURE.format(name=name))
         return task.data | pictures.placed(self.shown, self.wishes.pictures.address(name))
-
-    def _meta(self, task: FileTask, size: Size | None) -> dict[str, Any]:
-        meta: dict[str, Any] = {}
-        if task.image_name is not None:
-            meta["image_name"] = task.image_name
-        if task.image_id is not None:
-            meta["image_id"] = task.image_id
-        meta["split"] = self._split(task)
-        if size is not None:
-            meta["image_size"] = {"width": size[0], "height": size[1]}
-        return meta | task.meta
 
     def _split(self, task: FileTask) -> str:
         name = self.wishes.split or task.split

@@ -1,6 +1,7 @@
 """Answers that a control does not offer, though `label_studio_sdk` takes them: 0 stars, a path that
-is none of the tree, a side that is neither left nor right, a date that is none, a number beyond its
-bounds. Evaluations pass over some of them, and nobody could have given them by hand. Pure.
+is none of the tree, a side that is neither left nor right, a date that is none, a date or number
+beyond its bounds, two choices where one is allowed. Evaluations pass over some of them, and nobody
+could have given them by hand. Pure.
 """
 
 import math
@@ -60,7 +61,9 @@ def _check(config: Config, control: "ControlTag") -> Check | None:
         case "Pairwise":
             return _side
         case "DateTime":
-            return _time_check(told.get("format") or "")
+            return _time_check(told.get("format") or "", told.get("min"), told.get("max"))
+        case "Choices":
+            return None if told.get("choice") == "multiple" else _one_choice
         case "Number":
             return _number_check(
                 _bound(told.get("min"), -math.inf), _bound(told.get("max"), math.inf)
@@ -83,11 +86,24 @@ def _side(told: Any) -> str:
     return "" if told in SIDES else f"{told!r:.100} is neither 'left' nor 'right'."
 
 
-def _time_check(form: str) -> Check:
+def _one_choice(told: Any) -> str:
+    n = len(told) if isinstance(told, list) else 0
+    return f"{n:,} choices, and it allows one." if n > 1 else ""
+
+
+def _time_check(form: str, least: str | None, most: str | None) -> Check:
+    # Bounds in another form, as `$least`, are none.
+    first, last = (times.day_of(bound or "") for bound in (least, most))
+
     def check(told: Any) -> str:
-        if times.is_iso(told) or (form and times.is_in_form(told, form)):
-            return ""
-        return f"{told!r:.100} is no date or time, as 2024-01-31T10:00."
+        if not times.is_iso(told) and not (form and times.is_in_form(told, form)):
+            return f"{told!r:.100} is no date or time, as 2024-01-31T10:00."
+        day = times.day_of(told, form)
+        # As far as both tell: a year is within bounds of days that are of it.
+        if day[: len(first)] < first[: len(day)]:
+            return f"{told!r:.100} is before the earliest, {least}."
+        is_late = day[: len(last)] > last[: len(day)]
+        return f"{told!r:.100} is after the latest, {most}." if is_late else ""
 
     return check
 

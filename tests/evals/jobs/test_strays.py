@@ -114,3 +114,47 @@ def test_the_only_image_beside_a_list_of_none(ada: Caller, make_project: MakePro
     assert (image["imageId"], image["confusion"]) == (f"{task_id}#front", [[0, 0, 1]])
     one = ada.client.get(f"{path}/image-predictions/{task_id}%23front").json()
     assert [found["verdict"] for found in one["predictions"]] == ["tp"]
+
+
+BOTH = (
+    '<View><Image name="a" value="$one"/><Image name="b" value="$two"/>'
+    '<RectangleLabels name="label" toName="a,b"><Label value="Car"/></RectangleLabels></View>'
+)
+
+
+def at(to_name: str) -> Json:
+    return {**car(0), "to_name": to_name}
+
+
+@pytest.mark.parametrize(
+    ("config", "truth", "said", "is_told"),
+    [
+        (SPANS, [span("one")], [span("two")], True),
+        (SPANS, [span("one"), span("two")], [span("two")], False),
+        (SPANS, [span("one")], [span("one")], False),
+        (SPANS, [span("one")], [], False),
+        (SPANS, [], [span("two")], False),
+        (BOTH, [at("a")], [{**at("b"), "score": 0.01}], True),
+        # Both are of one picture, however wrong.
+        (BOTH, [at("a")], [{**at("a"), **box("Car", 70, 70, 5, 5, 0.01), "to_name": "a"}], False),
+        (PAGES, [car(0)], [car(1)], True),
+        (PAGES, [car(0)], [car(1), car(0)], False),
+    ],
+)
+def test_sides_that_no_image_shares(
+    ada: Caller,
+    make_project: MakeProject,
+    config: str,
+    truth: list[Json],
+    said: list[Json],
+    is_told: bool,
+) -> None:
+    asked = {"taskType": "object-detection"} if config == PAGES else {}
+    found, _ = evaluated(ada, make_project, config, (truth, said), **asked)
+    message = (
+        "No image has regions of both sides, though 1 tasks with several images have them: the "
+        "ground truth is of other images than the predictions, so nothing could match. Does each "
+        "region name its picture as its to_name, and its page, counted from 0, as its item_index?"
+    )
+    warning = {"reason": "no_shared_image", "tasks": 1, "message": message}
+    assert found.warnings == ([warning] if is_told else [])

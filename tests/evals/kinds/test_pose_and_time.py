@@ -297,6 +297,52 @@ def test_a_sigma_is_of_the_stored_or_the_shown_name(
     assert said["iou"] == pytest.approx(0.7788007830714049, abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("sigmas", "differing"),
+    [
+        # What counts without them: COCO's of its nose, 0.05 of another point.
+        ({"nose": 0.026, "beak": 0.05}, []),
+        ({"0": 0.026}, []),
+        ({"0": 0.027}, ["keypointSigmas"]),
+        ({"beak": 0.026}, ["keypointSigmas"]),
+    ],
+)
+def test_sigmas_that_count_without_being_asked_for_are_the_same(
+    ada: Caller, make_project: MakeProject, sigmas: Json, differing: list[str]
+) -> None:
+    made = make_project(ada, ALIASED.replace("left_eye", "beak"), title="Birds")
+    load(ada, made, [task(bird({"0": (10, 10)}), bird({"0": (13, 14)}, 0.9), image="/a")])
+    asked: Json = {"taskType": "keypoint-detection"}
+    plain = computed(ada, made, **asked)
+    told = computed(ada, made, **asked, keypointSigmas=sigmas)
+    path = f"/lab/model-evals/{plain.eval_id}/diff/{told.eval_id}"
+    assert ada.client.get(path).json()["differingTerms"] == differing
+
+
+@pytest.mark.parametrize(
+    ("label_map", "called"), [({}, "0"), ({"snout": "left_eye"}, "left_eye"), ({"0": "tip"}, "tip")]
+)
+def test_two_controls_show_one_point_by_two_names(
+    ada: Caller, make_project: MakeProject, label_map: Json, called: str
+) -> None:
+    second = (
+        '<KeyPointLabels name="other" toName="image"><Label value="snout" alias="0"/>'
+        "</KeyPointLabels></View>"
+    )
+    made = make_project(ada, ALIASED.replace("</View>", second), title="Birds")
+    truth, said = bird({"nose": (10.0, 10.0)}), bird({"snout": (13.0, 14.0)}, 0.9)
+    load(ada, made, [task(truth, said, image="/a")])
+    asked: Json = {"taskType": "keypoint-detection", "labelMap": label_map}
+    found = computed(ada, made, iouThreshold=0.1, **asked)
+    path = f"/lab/model-evals/{found.eval_id}"
+    header = ada.client.get(path).json()
+    assert (header["ignored"], header["warnings"]) == ([], [])
+    (record,) = ada.client.get(f"{path}/image-predictions").json()["images"]
+    document = ada.client.get(f"{path}/image-predictions/{record['imageId']}").json()
+    points = [[one["keypoints"] for one in document[s]] for s in ("groundTruth", "predictions")]
+    assert points == [[{called: [10.0, 10.0]}], [{called: [13.0, 14.0]}]]
+
+
 @pytest.mark.parametrize("sigma", [0, -1, "wide", None, 1e9])
 def test_refuses_sigmas(ada: Caller, make_project: MakeProject, sigma: Any) -> None:
     made: Project = make_project(ada, POSE, title="Birds")

@@ -254,6 +254,27 @@ def test_columns_that_are_predictions(ada: Caller, url: str) -> None:
     assert list(values) == [{"choices": ["pos"]}, {"choices": ["neg"]}]
 
 
+@pytest.mark.parametrize("names", [("1", "2"), ("01", "1.0"), ("true", "FALSE")])
+def test_choices_that_look_like_numbers_stay_text(
+    ada: Caller, url: str, names: tuple[str, str]
+) -> None:
+    config = CONTROLS.replace(
+        '<Choice value="pos"/>', "".join(f'<Choice value="{name}"/>' for name in names)
+    )
+    path = url.removesuffix("import")
+    assert ada.client.patch(path, {"label_config": config}, format="json").status_code == 200
+    rows = file("a.csv", f"text,mood,stars\nGreat,{names[0]},4\nAwful,{names[1]},2\n")
+
+    answer = send(ada, f"{url}?preannotated_from_fields=mood,stars", rows).json()
+
+    assert answer["prediction_count"] == 4
+    values = Prediction.objects.order_by("id").values_list("result__0__value", flat=True)
+    first, second = (
+        [{"choices": [name]}, {"rating": n}] for name, n in zip(names, (4, 2), strict=True)
+    )
+    assert list(values) == [*first, *second]
+
+
 CONTROLS = """<View><Text name="text" value="$text"/>
 <Choices name="mood" toName="text"><Choice value="pos"/></Choices>
 <TextArea name="why" toName="text"/><Rating name="stars" toName="text"/>

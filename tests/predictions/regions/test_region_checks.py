@@ -168,6 +168,13 @@ OFFERS = f"""{OBJECTS}
 <Rating name="stars" toName="text" maxRating="3"/>
 <Pairwise name="pair" toName="text,page"/>
 <DateTime name="when" toName="text" format="%d.%m.%Y"/>
+<DateTime name="day" toName="text" min="2020-03-01" max="2024" format="%d.%m.%Y"/>
+<DateTime name="from" toName="text" min="$least" format="%H.%M"/>
+<Choices name="one" toName="text"><Choice value="a"/><Choice value="b"/></Choices>
+<Choices name="radio" toName="text" choice="single-radio"><Choice value="a"/><Choice value="b"/>
+</Choices>
+<Choices name="some" toName="text" choice="multiple"><Choice value="a"/><Choice value="b"/>
+</Choices>
 <Number name="share" toName="text" min="0" max="0.5"/>
 <Number name="any" toName="text" min="$least"/>
 <Taxonomy name="tree" toName="text"><Choice value="A"><Choice value="B"/></Choice></Taxonomy>
@@ -187,6 +194,18 @@ OFFERS = f"""{OBJECTS}
          "'up' is neither 'left' nor 'right'."),
         ("when", "datetime", "datetime", ["2024-01-31", "31.01.2024", "10:00"], "yesterday",
          "'yesterday' is no date or time, as 2024-01-31T10:00."),
+        ("day", "datetime", "datetime",
+         ["2020-03-01", "2020", "2020-03", "2024-12-31T23:59", "01.03.2020", "10:00"],
+         "2020-02-29", "'2020-02-29' is before the earliest, 2020-03-01."),
+        ("day", "datetime", "datetime", [], "29.02.2020",
+         "'29.02.2020' is before the earliest, 2020-03-01."),
+        ("day", "datetime", "datetime", [], "2019", "'2019' is before the earliest, 2020-03-01."),
+        ("day", "datetime", "datetime", [], "2025-01", "'2025-01' is after the latest, 2024."),
+        ("from", "datetime", "datetime", ["0001-01-01", "10.30"], None, ""),
+        ("one", "choices", "choices", [["a"], ["b"]], ["a", "b"],
+         "2 choices, and it allows one."),
+        ("radio", "choices", "choices", [["a"]], ["a", "b"], "2 choices, and it allows one."),
+        ("some", "choices", "choices", [["a", "b"]], None, ""),
         ("share", "number", "number", [0, 0.5, "0.25"], 0.75, "0.75 is above the most, 0.5."),
         ("share", "number", "number", [], "-1", "'-1' is below the least, 0."),
         ("any", "number", "number", [-1e300, 7], float("inf"), "inf is no number."),

@@ -57,6 +57,8 @@ class Stored(Struct):
     meta: dict[str, Any] | None = None
     annotations: list[Entry] | None = None
     predictions: list[Entry | int] | None = None
+    tags: Any = None
+    external_id: Any = None
 
 
 def truth(source: Source, ask: Ask, errors: Errors) -> Content:
@@ -143,7 +145,7 @@ class Reader:
     def see(self, place: str, task: Stored, entries: Sequence[Entry]) -> None:
         """The controls of all regions of a task."""
         for entry in entries:
-            self.controls.see(self._regions(bytes(entry.result), place), task.data)
+            self.controls.see(self._regions(bytes(entry.result), place), task.data, place)
 
     def add(
         self, place: str, task: Stored, entry: Entry | None, *, is_answered: bool = True
@@ -168,6 +170,8 @@ class Reader:
                 drawn=partial(self._regions, text, place),
                 score=score,
                 is_answered=is_answered,
+                tags=task.tags,
+                external_id=task.external_id,
                 place=place,
             )
         )

@@ -27,6 +27,9 @@ UNTOLD = (
     "must be a list, of the one label of the row, with a number for each class that the schema's "
     "metadata names. Else give a column `score`."
 )
+#: Of a row whose two columns say other things; a rounded score says the same.
+TOLD_TWICE = "is {told!r:.100}, and `scores` of the row's label {other!r:.100}: leave one out."
+ROUNDED = 0.01
 #: Of a list of numbers of which nobody knows whether it is a number for each class (`_is_hot`).
 HOT = (
     "{told} may be a number for each class: write the numbers of the row's classes, each once "
@@ -270,22 +273,31 @@ def _score(
     """`score`, or what `scores` says of the label's number; None where there is neither, and an
     error where `scores` cannot be read: it would be a sure prediction. `labels` is None of tokens.
     """
-    told = row.get("score")
-    scores = row.get("scores")
-    if told is None and scores is not None:
-        number = labels[0] if labels and len(labels) == 1 else None
-        if isinstance(number, str) and number in names:
-            number = list(names).index(number)
-        if isinstance(scores, list) and type(number) is int and 0 <= number < len(scores):
-            told = scores[number]
-        elif labels is None or labels:
-            errors.add(f"{place}, scores", UNTOLD)
-    if told is None:
+    told, scores = row.get("score"), row.get("scores")
+    other = _score_of_label(scores, labels, names)
+    if told is None and other is None and scores is not None and (labels is None or labels):
+        errors.add(f"{place}, scores", UNTOLD)
+    first = other if told is None else told
+    if first is None:
         return None
-    score = number_of(told)
+    score = number_of(first)
     if score is None:
-        errors.add(f"{place}, score", f"{told!r:.100} is no number.")
+        errors.add(f"{place}, score", f"{first!r:.100} is no number.")
+    elif other is not None and told is not None:
+        second = number_of(other)
+        if second is not None and abs(score - second) > ROUNDED:
+            errors.add(f"{place}, score", TOLD_TWICE.format(told=told, other=other))
     return score
+
+
+def _score_of_label(scores: Any, labels: Sequence[Any] | None, names: Sequence[str]) -> Any:
+    """What `scores` has at the number of the row's one label; None where there is no such."""
+    number = labels[0] if labels and len(labels) == 1 else None
+    if isinstance(number, str) and number in names:
+        number = list(names).index(number)
+    if isinstance(scores, list) and type(number) is int and 0 <= number < len(scores):
+        return scores[number]
+    return None
 
 
 def _of_tokens(

@@ -18,6 +18,14 @@ def both(name: str, truth: Path, said: Path, *more: object) -> tuple[list[str], 
     )  # fmt: skip
 
 
+def together_or_not(name: str, truth: Path, found: Path, *, is_together: bool) -> list[str]:
+    """The warnings of what is loaded beside its ground truth, or into the project that has it."""
+    if is_together:
+        return both(name, truth, found)[1]
+    load(name, "--ground-truth", truth, "-P", "Files")
+    return load(name, "--predictions", found, "-P", "Files", "--model-version", "v1")[1]
+
+
 def refused(*arguments: object) -> list[str]:
     """The errors of a load that stores nothing."""
     with pytest.raises(CommandError) as caught:

@@ -9,7 +9,15 @@ from seqeval.metrics.sequence_labeling import get_entities
 
 from tests.conftest import Caller, MakeProject
 from tests.predictions.imports.datasets.loading import load
-from tests.predictions.imports.datasets.scenes import both, refused, said, tasks, truths, values
+from tests.predictions.imports.datasets.scenes import (
+    both,
+    refused,
+    said,
+    tasks,
+    together_or_not,
+    truths,
+    values,
+)
 
 CONLL_2003 = """-DOCSTART- -X- -X- O
 
@@ -141,11 +149,7 @@ def test_equal_texts_of_different_answers_go_by_their_order(
     """Nothing tells them apart, which a warning says where it matters."""
     truth = write(tmp_path / "truth.conll", "ok S-A\n\nno S-A\n\nok S-B\n")
     found = write(tmp_path / "a.conll", f"ok 0.5 S-A\n\nno 0.1 S-A\n\nok 0.5 {second}\n")
-    if is_together:
-        _, warned = both("conll", truth, found)
-    else:
-        load("conll", "--ground-truth", truth, "-P", "Files")
-        _, warned = load("conll", "--predictions", found, "-P", "Files", "--model-version", "v1")
+    warned = together_or_not("conll", truth, found, is_together=is_together)
     where = "ground truth" if is_together else "project"
     text = (
         f"Warning: 1 texts stand in the {where} more than once, and the file says different things"

@@ -10,7 +10,15 @@ from django.core.management.base import CommandError
 from predictions.models import Prediction, Project, Task
 from tests.conftest import Caller, MakeProject
 from tests.predictions.imports.datasets.loading import load
-from tests.predictions.imports.datasets.scenes import both, refused, said, tasks, truths, values
+from tests.predictions.imports.datasets.scenes import (
+    both,
+    refused,
+    said,
+    tasks,
+    together_or_not,
+    truths,
+    values,
+)
 
 BY_ORDER = (
     "Warning: 1 texts stand in the {} more than once, and the file says different things of them:"
@@ -125,11 +133,7 @@ def test_equal_texts_of_which_some_are_in_the_file(
     """Which of them is meant nobody knows: the first."""
     truth = write(tmp_path / "truth.csv", TEXTS)
     said_ = write(tmp_path / "a.csv", "text,label,score\nno,dog,0.5\n" + "ok,cat,0.5\n" * n)
-    if is_together:
-        _, warned = both("csv", truth, said_)
-    else:
-        load("csv", "--ground-truth", truth, "-P", "Files")
-        _, warned = load("csv", "--predictions", said_, "-P", "Files", "--model-version", "v1")
+    warned = together_or_not("csv", truth, said_, is_together=is_together)
     where = "ground truth" if is_together else "project"
     text = (
         f"Warning: 1 texts stand in the {where} more often than in the file: of 'ok' the first 1 of"
@@ -301,11 +305,7 @@ def test_equal_texts_are_told_apart_by_their_other_columns(
     truth = write(tmp_path / "truth.csv", ASKED)
     rows = "Ada met Bob,0.5,dog,whom?\nAda met Bob,0.5,cat,who?\n"
     said_ = write(tmp_path / "a.csv", f"text,score,label,question\n{rows}")
-    if is_together:
-        _, warned = both("csv", truth, said_)
-    else:
-        load("csv", "--ground-truth", truth, "-P", "Files")
-        _, warned = load("csv", "--predictions", said_, "-P", "Files", "--model-version", "v1")
+    warned = together_or_not("csv", truth, said_, is_together=is_together)
     assert warned == []
     assert values(truths()) == [[{"choices": ["cat"]}], [{"choices": ["dog"]}]]
     assert [one[0]["value"]["choices"] for one in said()] == [["cat"], ["dog"]]

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError
 
 from evals.models import ModelEval
-from predictions.models import Project
+from predictions.models import Annotation, Project
 from tests.conftest import Caller, MakeProject
 from tests.predictions.imports.datasets.loading import load
 from tests.predictions.imports.datasets.scenes import refused
@@ -269,6 +270,86 @@ def test_the_text_of_a_path_makes_no_choice_of_that_name(ada: Caller, tmp_path: 
         "name": "hierarchicalF1", "value": 0.5, "higherIsBetter": True,
     }  # fmt: skip
     assert document["warnings"] == []
+
+
+TREES = """<View><Text name="it" value="$it"/><Taxonomy name="tree" toName="it"{more}>
+<Choice value="Animal" alias="a"><Choice value="Dog"/><Choice value="Cat" alias="c"/></Choice>
+</Taxonomy></View>"""
+
+
+@pytest.mark.parametrize("more", ["", ' value="$tree"'])
+@pytest.mark.parametrize(
+    ("answer", "is_there"),
+    [
+        (["Animal", "Dog"], True),
+        (["a", "Cat"], True),
+        (["Animal"], True),
+        ("a / c", True),
+        (["Animal", "Cow"], False),
+        ("Animal / Cow", False),
+        (["Dog"], False),
+    ],
+)
+def test_paths_that_the_tree_of_a_project_lacks_are_refused(
+    ada: Caller, make_project: MakeProject, tmp_path: Path, answer: Any, is_there: bool, more: str
+) -> None:
+    config = TREES.format(more=more)
+    make_project(ada, config, title="New")
+    fine = [region("tree", "taxonomy", {"taxonomy": [["Animal", "Dog"]]})]
+    told = [region("tree", "taxonomy", {"taxonomy": [answer]})]
+    path = write(tmp_path / "t", fine, told, data={"it": "one", "tree": []})
+    if is_there or more:
+        load("labelstudio", "--ground-truth", path, "-P", "New")
+        return
+    name = answer if isinstance(answer, str) else " / ".join(answer)
+    with pytest.raises(CommandError) as caught:
+        load("labelstudio", "--ground-truth", path, "-P", "New")
+    error = f"[1]: The tree of the control 'tree' has no path {name!r}."
+    assert str(caught.value).splitlines() == [error, "Nothing is stored."]
+    assert not Annotation.objects.exists()
+
+
+def test_single_names_beside_paths_make_no_tree(ada: Caller, tmp_path: Path) -> None:
+    """It would lack the paths, and what is loaded later would be refused."""
+    tree = [region("tree", "taxonomy", {"taxonomy": ["Dog", ["Animal", "Dog"]]})]
+    path = write(tmp_path / "t", tree, data={"it": "one"})
+    lines = ['<Text name="it" value="$it"/>', '<Taxonomy name="tree" toName="it"/>']
+    assert config_of(path) == lines
+    said = write(tmp_path / "s", tree, data={"it": "one"}, side="predictions")
+    load("labelstudio", "--predictions", said, "-P", "New", "--model-version", "v1")
+
+
+def test_a_new_task_keeps_its_tags_and_external_id(ada: Caller, tmp_path: Path) -> None:
+    tree = [region("tree", "taxonomy", {"taxonomy": [["A", "B"]]})]
+    more = {"tags": ["night", "rain", "night"], "external_id": "cam-7"}
+    told = [{"data": {"it": "one"}, "annotations": [{"result": tree}], **more},
+            {"data": {"it": "two"}, "annotations": [{"result": tree}], "tags": None}]  # fmt: skip
+    path = tmp_path / "t"
+    path.write_text(json.dumps(told))
+    load("labelstudio", "--ground-truth", path, "-P", "New")
+    project = Project.objects.get()
+    first, second = project.tasks.order_by("id")
+    shown = [ada.client.get(f"/api/tasks/{one.pk}/").json()["tags"] for one in (first, second)]
+    assert shown == [["night", "rain"], []]
+    assert (first.external_id, second.external_id) == ("cam-7", None)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"tags": "night"}, 'Task[tags]: Expected a list of items but got type "str".'),
+        ({"external_id": 7}, "external_id must be text of 1 to 255 characters"),
+    ],
+)
+def test_tags_and_external_ids_in_another_form_are_refused(
+    ada: Caller, tmp_path: Path, more: Json, message: str
+) -> None:
+    tree = [region("tree", "taxonomy", {"taxonomy": [["A", "B"]]})]
+    path = tmp_path / "t"
+    path.write_text(
+        json.dumps([{"data": {"it": "one"}, "annotations": [{"result": tree}], **more}])
+    )
+    assert refused("labelstudio", "--ground-truth", path, "-P", "New") == [f"[0]: {message}"]
 
 
 def test_each_object_has_the_value_that_its_regions_are_of(ada: Caller, tmp_path: Path) -> None:

@@ -80,6 +80,27 @@ def test_scores_of_unknown_classes_are_refused(
     ]
 
 
+@pytest.mark.parametrize(
+    ("label", "score", "is_refused"),
+    [("pos", 0.25, True), ("pos", 0.754, False), ("neg", 0.75, True), ("neg", 0.25, False)],
+)
+def test_a_score_beside_scores_says_the_same(
+    ada: Caller, tmp_path: Path, label: str, score: float, is_refused: bool
+) -> None:
+    truth = write(tmp_path / "t.parquet", {"text": ["a"], "label": [1]}, CLASSES)
+    found = {"text": ["a"], "prediction": [label], "score": [score], "scores": [[0.25, 0.75]]}
+    path = write(tmp_path / "s.parquet", found, CLASSES)
+    if is_refused:
+        arguments = ("--ground-truth", str(truth), "--predictions", str(path), "-P", "Files")
+        assert refused("parquet", *arguments, "--model-version", "v1") == [
+            f"{path}, row 1, score: is {score}, and `scores` of the row's label {1 - score}: leave "
+            "one out."
+        ]
+        return
+    both("parquet", truth, path)
+    assert values(said()) == [[{"choices": [label], "score": score}]]
+
+
 def test_labels_with_a_separator_of_other_tables_are_warned_of(ada: Caller, tmp_path: Path) -> None:
     """`csv` reads two classes there."""
     truth = write(tmp_path / "t.parquet", {"text": ["a", "b"], "label": ["x;y", "x"]})
