@@ -38,8 +38,8 @@ from predictions.regions.geometry import STEPS_OF_IMAGE, Allowance, Floats, Shap
 from predictions.regions.labels import Partners, PassedOver, Reason, region_labels, region_score
 from predictions.regions.shapes import own_size, region_shape
 
-#: How far the ratios of the sizes that two regions tell of an image may be apart.
-RATIO_TOLERANCE = 0.01
+#: How far the ratios of sizes told of one image may be apart; 1.01 - 1 is a little more than 0.01.
+RATIO_TOLERANCE = 0.01 + 1e-9
 
 
 def read_shapes(

@@ -33,6 +33,9 @@ THOUSANDTHS, PARTS = "%L", "%f"
 MOST_DECIMALS = 9
 #: Whole numbers up to here are numbers of float64.
 WHOLE = 2.0**53
+#: How high a stretch is among COCO's boxes: COCO passes over areas beyond 1e10, and 20 seconds are
+#: longer in the billionths that they may be told in. A power of two changes no overlap.
+FLATTENED = 2.0**-40
 #: A format without it writes no date that digits alone could tell from a number.
 YEAR = "%Y"
 
@@ -210,4 +213,5 @@ def coco_boxes(
             moment = moments.setdefault(float(side.start[at]), len(moments))
             # Above all channels; apart from the same moment of another channel.
             mine[at] = row[at], -2.0 * (moment + 1), 1, 1
+        mine[:, [1, 3]] *= FLATTENED
     return boxes

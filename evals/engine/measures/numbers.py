@@ -1,8 +1,10 @@
 """How far predicted numbers are from the true ones."""
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 
@@ -122,10 +124,10 @@ def number_metrics(state: NumberPairs, *, tolerance: float = 0.0) -> dict[str, f
     truth, predicted = state.pairs.T
     error = predicted - truth
     size = np.abs(error)
-    squares = math.fsum((error * error).tolist())
+    squares = _squares(error)
     values = (
         math.fsum(size.tolist()) / n,
-        math.sqrt(squares / n),
+        math.ldexp(math.sqrt(squares.sum / n), squares.exponent),
         float(np.median(size)),
         math.fsum(error.tolist()) / n,
         _r2(truth, squares),
@@ -134,10 +136,29 @@ def number_metrics(state: NumberPairs, *, tolerance: float = 0.0) -> dict[str, f
     return {**counts, **dict(zip(names, values, strict=True))}
 
 
-def _r2(truth: Floats, squares: float) -> float | None:
-    """The share of the truths' variance that is explained; None where they have none."""
-    off = truth - math.fsum(truth.tolist()) / len(truth)
-    variance = math.fsum((off * off).tolist())
-    if len(truth) < 2 or (truth == truth[0]).all() or not variance:
+class Squares(NamedTuple):
+    """The sum of the squares of numbers divided by 2**exponent: of 1e-200 the squares are 0."""
+
+    sum: float
+    exponent: int
+
+
+def _squares(numbers: Floats) -> Squares:
+    exponent = int(np.frexp(np.abs(numbers).max())[1])
+    scaled = np.ldexp(numbers, -exponent)
+    return Squares(math.fsum((scaled * scaled).tolist()), exponent)
+
+
+def _r2(truth: Floats, squares: Squares) -> float | None:
+    """The share of the truths' variance that is explained; None where they have none, or where it
+    is beyond what float64 holds.
+    """
+    if len(truth) < 2 or (truth == truth[0]).all():
         return None
-    return 1 - squares / variance
+    # From the least one on: the mean of long numbers has few digits left for what they differ by.
+    risen = truth - truth.min()
+    variance = _squares(risen - math.fsum(risen.tolist()) / len(risen))
+    with suppress(OverflowError):
+        exponent = 2 * (squares.exponent - variance.exponent)
+        return 1 - math.ldexp(squares.sum / variance.sum, exponent)
+    return None

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from evals.engine.matching import AT_THRESHOLD
 from evals.engine.overlaps.turned import turned_overlaps
 from evals.engine.precision.batch import Batch, join_batches, read_batch, write_batch
 from evals.engine.precision.measures import IouType, Measure
@@ -75,6 +76,8 @@ class HotcocoState(PrecisionState):
         parameters.max_dets = list(measure.max_detections)
         if measure.sigmas:
             parameters.kpt_oks_sigmas = list(measure.sigmas)
+        if measure.iou_type == IouType.TURNED:
+            parameters.iou_thrs = _without_noise(parameters.iou_thrs)
         self._stream = stream or hotcoco.StreamingEval(
             _categories(n_classes), iou_type=measure.iou_type.value, params=parameters
         )
@@ -188,7 +191,16 @@ def _pycocotools_evaluation(sides: list[Any], measure: Measure) -> Any:
     evaluation.params.maxDets = list(measure.max_detections)
     if measure.sigmas:
         evaluation.params.kpt_oks_sigmas = np.array(measure.sigmas)
+    if is_turned:
+        evaluation.params.iouThrs = np.array(_without_noise(evaluation.params.iouThrs))
     return evaluation
+
+
+def _without_noise(thresholds: Iterable[float]) -> list[float]:
+    """The limits of turned boxes, of which an overlap of exactly a half is a little more or less:
+    sine and cosine are rounded. Counts take the same for equal.
+    """
+    return [float(one) - AT_THRESHOLD for one in thresholds]
 
 
 def _left_out(result: Any) -> Sequence[float] | None:

@@ -25,6 +25,8 @@ from predictions.regions.task_data import value_at
 
 #: What no line of a text file, and no file's name, can hold.
 UNPRINTABLE = dict.fromkeys([*range(32), 127], "_")
+#: Whole numbers from here on are not told in JSON as such.
+LONGEST = 2**63
 #: A detection without any score is a sure one, as evaluations have it.
 CERTAIN = 1.0
 #: What objects are called in the sentence that refuses one.
@@ -213,7 +215,8 @@ def score_of(one: Object) -> float:
 def whole(number: float) -> float:
     """The same number, without a fraction where there is none.
 
-    >>> whole(10.0), whole(-0.0), whole(0.5)
-    (10, 0, 0.5)
+    >>> whole(10.0), whole(-0.0), whole(0.5), whole(1e300)
+    (10, 0, 0.5, 1e+300)
     """
-    return int(number) if float(number).is_integer() else number
+    is_whole = float(number).is_integer() and abs(number) < LONGEST
+    return int(number) if is_whole else number

@@ -50,6 +50,28 @@ def test_the_worked_example(inclusive: bool, expected: list[list[int]]) -> None:
     assert verdicts.regions == ([0], [0])
 
 
+@pytest.mark.parametrize("engine", ["hotcoco", "pycocotools"])
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (1.123456789, 22.5),
+        ("2026-01-01T00:00:00.000001", "2026-01-01T04:00:00"),
+        (1e11, 3e11),
+        (0, 3e14),
+        (1 / 3, 2 / 3),
+    ],
+)
+def test_a_long_stretch_told_finely_is_in_average_precision(
+    start: Any, end: Any, engine: str
+) -> None:
+    image = stored([audio(start, end), audio(start, start)],
+                   [audio(start, end, score=0.9), audio(start, start, score=0.8)])  # fmt: skip
+    missed = stored([audio(start, end)], [])
+    _, total = counted([image, missed], temporal(engine=engine))
+    assert total.table.recalls[100] == pytest.approx(2 / 3)
+    assert total.table.overall.map50_95 == pytest.approx(67 / 101)
+
+
 @pytest.mark.parametrize(
     ("truth", "said", "hits"),
     [

@@ -147,6 +147,24 @@ def test_average_precision_is_coco_s_rule_over_the_same_overlaps(seed: int) -> N
     assert sizes[0] == pytest.approx(sizes[1], abs=1e-12)
 
 
+@pytest.mark.parametrize("engine", ["hotcoco", "pycocotools"])
+@pytest.mark.parametrize("share", [0.5, 0.55, 0.7, 0.95])
+def test_an_overlap_of_exactly_the_limit_is_enough_wherever_it_lies(
+    share: float, engine: str
+) -> None:
+    r = np.random.default_rng(3)
+    images = []
+    for _ in range(40):
+        (x, y), (width, height) = r.integers(0, 90, 2).tolist(), r.integers(10, 60, 2).tolist()
+        turn = float(r.choice([30, 45, 17, -60]))
+        truth = box([x, y, width, height], "a", None, 200, rotation=turn)
+        said = box([x, y, width * share, height], "a", 0.9, 200, rotation=turn)
+        images.append(stored([truth], [said]))
+    table = counted(images, job(classes=("a",), iou_type="obb", engine=engine))[1].table
+    n_limits = round((share - 0.5) / 0.05) + 1
+    assert table.overall.map50_95 == pytest.approx(n_limits / 10, abs=1e-12)
+
+
 def test_counts_equal_a_matching_over_shapely_s_overlaps() -> None:
     for truth, said in scene(3):
         objects = [one for one in truth if "meta" not in one]

@@ -130,6 +130,11 @@ def test_another_ratio_is_compared_and_counted(ada: Caller, project: Project) ->
     assert (warning["reason"], warning["regions"]) == ("aspect_ratio_differs", 1)
 
 
+def test_one_per_cent_is_no_other_ratio(ada: Caller, project: Project) -> None:
+    found = one(ada, project, [sized(CAR, 100, 100)], [sized(SAID, 101, 100)])
+    assert header(ada, found)["warnings"] == []
+
+
 @pytest.mark.parametrize("kind", ["object-detection", "instance-segmentation"])
 def test_masks_of_another_raster(ada: Caller, make_project: MakeProject, kind: str) -> None:
     made = make_project(ada, POLYGONS, title="Masks")

@@ -263,7 +263,7 @@ def test_yolo(ada: Caller, shapes: Project) -> None:
         "data.yaml": data,
     }
     assert files(ada, shapes, "yolo", **TRUTH) == {
-        "labels/val/a b.txt": "1 0.2 0.35 0.2 0.5\n2 0 0 0.5 0 0.333333325 0.5\n",
+        "labels/val/a b.txt": "1 0.2 0.35 0.2 0.5\n2 0 0 0.5 0 0.33333333332500004 0.5\n",
         "labels/test/b.txt": "",
         **lists,
     }
@@ -820,6 +820,13 @@ def test_two_images_of_one_label_file(ada: Caller, boxes: Project, name: str) ->
     )
     (message,) = refusal(ada, boxes, format=name, **TRUTH)["format"]
     assert message.startswith(f"Tasks {first} and {second} have images of one name,")
+
+
+def test_areas_of_any_size(ada: Caller, boxes: Project) -> None:
+    areas = [1e300, 2.0**63, 2.0**53, 1e-300, 0]
+    fill(ada, boxes, image("a.jpg", [box("Car", 1, 1, 1, 1, meta={"area": one}) for one in areas]))
+    told = json.loads(content(ada, boxes, "coco", **TRUTH))["annotations"]
+    assert [one["area"] for one in told] == areas
 
 
 def test_the_newest_of_a_task_counts(ada: Caller, boxes: Project) -> None:

@@ -122,11 +122,32 @@ def _near(value: float) -> Any:
         ([5.0], [5.0], None),
         ([1.0, 3.0], [1.0, 3.0], 1.0),
         ([1e150, -1e150], [-1e150, 1e150], -3.0),
+        ([1e150, -1e150, 3.0], [1e150, -1e150, 3.0], 1.0),
+        ([0.0, 1e-300], [1e150, 0.0], None),
     ],
 )
 def test_variance_explained(truth: list[float], said: list[float], r2: float | None) -> None:
     numbers = Numbers(np.array(truth), np.array(said), np.ones(len(truth)))
     assert number_metrics(pairs_of(numbers))["r2"] == r2
+
+
+@pytest.mark.parametrize(
+    ("factor", "offset"), [(1.0, 0.0), (2.0**-600, 0.0), (2.0**400, 0.0), (1.0, 2.0**48)]
+)
+def test_numbers_of_any_size_are_measured_alike(factor: float, offset: float) -> None:
+    truth, said = np.array([[1, 3, 10, 4, 0, 8], [2, 5, 7, 4, 1, 8.5]]) * factor + offset
+    found = number_metrics(pairs_of(Numbers(truth, said, np.ones(6))))
+    assert found == {
+        "pairs": 6,
+        "missing": 0,
+        "unexpected": 0,
+        "meanAbsoluteError": 1.25 * factor,
+        "rootMeanSquaredError": pytest.approx((15.25 / 6) ** 0.5 * factor, rel=1e-14, abs=0),
+        "medianAbsoluteError": factor,
+        "meanError": 0.25 * factor,
+        "r2": pytest.approx(1 - 15.25 / (190 - 26**2 / 6), abs=1e-14),
+        "withinTolerance": 1 / 6,
+    }
 
 
 def test_nothing_to_measure_is_none() -> None:
