@@ -113,8 +113,8 @@ def hanging_up() -> Iterator[tuple[str, list[int]]]:
         def serve() -> None:
             with suppress(OSError):
                 while True:
-                    listener.accept()[0].close()
-                    asked.append(1)
+                    with listener.accept()[0]:
+                        asked.append(1)
 
         thread = threading.Thread(target=serve)
         thread.start()

@@ -263,7 +263,7 @@ def test_yolo(ada: Caller, shapes: Project) -> None:
         "data.yaml": data,
     }
     assert files(ada, shapes, "yolo", **TRUTH) == {
-        "labels/val/a b.txt": "1 0.2 0.35 0.2 0.5\n2 0 0 0.5 0 0.33333333332500004 0.5\n",
+        "labels/val/a b.txt": "1 0.2 0.35 0.2 0.5\n2 0 0 0.5 0 0.333333325 0.5\n",
         "labels/test/b.txt": "",
         **lists,
     }
