@@ -36,10 +36,7 @@ from predictions.regions.controls import shape_of
 from predictions.regions.errors import GeometryError, TooMuchToDraw
 from predictions.regions.geometry import STEPS_OF_IMAGE, Allowance, Floats, Shape, Size
 from predictions.regions.labels import Partners, PassedOver, Reason, region_labels, region_score
-from predictions.regions.shapes import own_size, region_shape
-
-#: How far the ratios of sizes told of one image may be apart; 1.01 - 1 is a little more than 0.01.
-RATIO_TOLERANCE = 0.01 + 1e-9
+from predictions.regions.shapes import RATIO_TOLERANCE, own_size, region_shape
 
 
 def read_shapes(

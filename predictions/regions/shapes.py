@@ -45,6 +45,9 @@ LEAST_TURN_DEG = 1e-3
 #: Corners of the polygon that stands for an ellipse.
 ELLIPSE_CORNERS = 64
 
+#: How far the ratios of sizes told of one image may be apart; 1.01 - 1 is a little more than 0.01.
+RATIO_TOLERANCE = 0.01 + 1e-9
+
 
 def region_shape(
     region: Mapping[str, Any], size: Size | None = None, *, allowance: Allowance | None = None

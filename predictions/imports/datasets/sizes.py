@@ -6,11 +6,10 @@ from predictions.db.pictures.sizes import known_sizes, predicted_sizes
 from predictions.formats.content import Size
 from predictions.imports.datasets.pictures import Pictures
 from predictions.imports.datasets.reading import Planned
+from predictions.regions.shapes import RATIO_TOLERANCE
 
 #: So many pictures, evenly chosen, are compared with what the files say of them.
 MOST_COMPARED = 1000
-#: How far the ratios of width to height may be apart.
-TOLERANCE = 0.01
 OTHER_RATIO = (
     "{n:,} of {all:,} pictures that were looked at are of another shape than a file says, such as"
     " {name!r:.200}: {told[0]} x {told[1]} in the file, {size[0]} x {size[1]} in the folder, turned"
@@ -71,7 +70,7 @@ def other_ratios(planned: Sequence[Planned], pictures: Pictures) -> list[str]:
 
 
 def _differ(one: Size, other: Size) -> bool:
-    return abs(one[0] * other[1] / (one[1] * other[0]) - 1) > TOLERANCE
+    return abs(one[0] * other[1] / (one[1] * other[0]) - 1) > RATIO_TOLERANCE
 
 
 def _name(one: Planned) -> str | None:
